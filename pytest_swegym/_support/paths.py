@@ -1,0 +1,42 @@
+"""Where things are kept on the host: a cache that may be deleted at any time, when no run is going on."""
+
+from __future__ import annotations
+
+import os
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+
+def cache_dir(*parts: str) -> Path:
+    """A folder of the cache, made if absent: ``$SWEGYM_CACHE``, else ``$XDG_CACHE_HOME/pytest-swegym``."""
+    root = os.environ.get("SWEGYM_CACHE")
+    if not root:
+        root = os.path.join(os.environ.get("XDG_CACHE_HOME") or os.path.expanduser("~/.cache"), "pytest-swegym")
+    path = Path(root).absolute().joinpath(*parts)
+    path.mkdir(parents=True, exist_ok=True)
+    return path
+
+
+def write_atomic(path: Path, data: bytes | str) -> None:
+    """Write a file so that a reader sees the old or the new content, never half of it, also after a cut."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    raw = data.encode() if isinstance(data, str) else data
+    with _beside(path) as (handle, temporary):
+        with os.fdopen(handle, "wb") as file:
+            file.write(raw)
+            file.flush()
+            os.fsync(file.fileno())
+        os.chmod(temporary, 0o644)
+        os.replace(temporary, path)
+
+
+@contextmanager
+def _beside(path: Path) -> Iterator[tuple[int, str]]:
+    handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.", suffix=".tmp")
+    try:
+        yield handle, temporary
+    finally:
+        if os.path.exists(temporary):
+            os.unlink(temporary)

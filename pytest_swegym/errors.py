@@ -1,0 +1,90 @@
+"""Every exception of pytest-swegym.
+
+::
+
+    SwegymError
+    ├── ConfigError               an option, name or value is wrong: the user can mend it
+    │   ├── SpecError             a task's field is wrong (names field, file and allowed values)
+    │   └── LoadError             'module:attr' or 'file.py:attr' could not be loaded
+    ├── InfraError                the machinery failed: never the patch's fault, never counted against it
+    │   ├── SandboxError          a sandbox backend failed
+    │   │   ├── SandboxUnavailable    this backend cannot work here (says the way out)
+    │   │   └── SandboxClosed         the sandbox is gone (closed, or killed from inside)
+    │   ├── SourceError           a repository, archive or sdist could not be had
+    │   ├── EnvironmentBuildError an install command failed; keeps its output
+    │   └── GradingError          the tests could not be run at all (no runner, no result channel)
+    ├── PatchError                a patch is empty, malformed or does not apply; keeps git's own message
+    └── SolverError               the solver raised, returned a wrong type, or ran out of time
+        └── SolverTimeout
+"""
+
+from __future__ import annotations
+
+
+class SwegymError(Exception):
+    """Base of every error that pytest-swegym raises on purpose."""
+
+
+class ConfigError(SwegymError):
+    """An option, name or value is wrong; the message names it and the way out."""
+
+
+class SpecError(ConfigError):
+    """A task specification is wrong.
+
+    ``field`` is the dotted name of the field and ``where`` the file (and line or row), if known.
+    """
+
+    def __init__(self, message: str, *, field: str | None = None, where: str | None = None) -> None:
+        self.field = field
+        self.where = where
+        prefix = "".join(f"{part}: " for part in (where, field) if part)
+        super().__init__(prefix + message)
+
+
+class LoadError(ConfigError):
+    """``module:attr`` or ``file.py:attr`` could not be loaded."""
+
+
+class InfraError(SwegymError):
+    """The machinery failed. Never counted as a wrong answer."""
+
+
+class SandboxError(InfraError):
+    """A sandbox backend failed; a command that fails is a result, not this."""
+
+
+class SandboxUnavailable(SandboxError):
+    """The backend cannot work on this machine; the message says why and the way out."""
+
+
+class SandboxClosed(SandboxError):
+    """The sandbox was closed, or everything in it was killed from inside."""
+
+
+class SourceError(InfraError):
+    """A repository, archive or sdist could not be had."""
+
+
+class EnvironmentBuildError(InfraError):
+    """A step of an environment build failed; ``output`` is what it printed."""
+
+    def __init__(self, message: str, *, output: str = "") -> None:
+        self.output = output
+        super().__init__(message + (f"\n{output}" if output else ""))
+
+
+class GradingError(InfraError):
+    """The tests could not be run at all."""
+
+
+class PatchError(SwegymError):
+    """A patch is empty, malformed or does not apply; the message is git's own."""
+
+
+class SolverError(SwegymError):
+    """The solver raised, returned a wrong type, or ran out of time."""
+
+
+class SolverTimeout(SolverError):
+    """The solver ran out of its time limit."""

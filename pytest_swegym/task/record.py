@@ -1,0 +1,101 @@
+"""The whole of one attempt as JSON: what ran, what came out, how long each stage took."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import asdict
+from dataclasses import dataclass
+from dataclasses import field
+from typing import Any
+
+from pytest_swegym.errors import ConfigError
+from pytest_swegym.task.outcome import Grade
+from pytest_swegym.task.outcome import Outcome
+from pytest_swegym.task.outcome import Verdict
+
+
+FORMAT = "swegym.attempt/1"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AttemptRecord:
+    """One solver, one task, one seed.
+
+    ``stages`` maps a stage (checkout, sandbox, solve, grade) to seconds. ``content_key`` names everything the verdict
+    depends on (task, environment, solver, grader, settings): ``--swegym-resume`` trusts a record only if it is equal.
+    ``reward`` is ``None`` for an infra error: masked, not 0. ``extra`` is what hooks added, JSON only.
+    """
+
+    instance_id: str
+    attempt: int = 0
+    seed: int = 0
+    solver: str = ""
+    sandbox: str = ""
+    run_id: str = ""
+    content_key: str = ""
+    verdict: Verdict
+    reward: float | None = None
+    reward_name: str = "resolved"
+    patch: str = ""
+    fail_to_pass: Mapping[str, Outcome] = field(default_factory=dict)
+    pass_to_pass: Mapping[str, Outcome] = field(default_factory=dict)
+    reasons: tuple[str, ...] = ()
+    protected: tuple[str, ...] = ()
+    error: str = ""
+    error_stage: str = ""
+    apply_method: str = ""
+    exit_code: int | None = None
+    stages: Mapping[str, float] = field(default_factory=dict)
+    started_at: float = 0.0
+    tries: int = 1
+    tags: tuple[str, ...] = ()
+    extra: Mapping[str, Any] = field(default_factory=dict)
+
+    @property
+    def resolved(self) -> bool:
+        return self.verdict is Verdict.RESOLVED
+
+    @property
+    def key(self) -> str:
+        """The attempt's name: instance id, and ``.N`` for attempts after the first."""
+        return f"{self.instance_id}.{self.attempt}" if self.attempt else self.instance_id
+
+    def to_dict(self) -> dict[str, Any]:
+        data = asdict(self)
+        data["verdict"] = self.verdict.value
+        data["resolved"] = self.resolved
+        for name in ("fail_to_pass", "pass_to_pass"):
+            data[name] = {key: outcome.value for key, outcome in getattr(self, name).items()}
+        for name in ("reasons", "protected", "tags"):
+            data[name] = list(data[name])
+        return {"format": FORMAT, **data}
+
+    @classmethod
+    def from_dict(cls, data: Mapping[str, Any], *, where: str = "record") -> AttemptRecord:
+        """Read ``to_dict``'s form back. Raises :class:`ConfigError` for another format or a damaged record."""
+        given = dict(data)
+        if given.pop("format", None) != FORMAT:
+            raise ConfigError(f"{where}: not a {FORMAT} record")
+        given.pop("resolved", None)
+        try:
+            given["verdict"] = Verdict(given["verdict"])
+            for name in ("fail_to_pass", "pass_to_pass"):
+                given[name] = {key: Outcome(value) for key, value in given[name].items()}
+            for name in ("reasons", "protected", "tags"):
+                given[name] = tuple(given[name])
+            return cls(**given)
+        except (KeyError, TypeError, ValueError, AttributeError) as error:
+            raise ConfigError(f"{where}: damaged record: {error}") from error
+
+
+def graded_fields(grade: Grade) -> dict[str, Any]:
+    """The fields of a record that a grade fills."""
+    return {
+        "verdict": grade.verdict,
+        "fail_to_pass": dict(grade.fail_to_pass),
+        "pass_to_pass": dict(grade.pass_to_pass),
+        "reasons": grade.reasons,
+        "protected": grade.protected,
+        "exit_code": grade.exit_code,
+        "apply_method": grade.apply_method,
+    }
