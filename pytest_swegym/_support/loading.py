@@ -30,10 +30,16 @@ def load(name: str, *, what: str = "object", root: Path | None = None) -> Any:
     try:
         found: Any = _module(module_name, root or Path.cwd())
     except Exception as error:
-        raise LoadError(f"{what} {name!r}: could not import {module_name!r}: {type(error).__name__}: {error}") from error
+        raise LoadError(
+            f"{what} {name!r}: could not import {module_name!r}: {type(error).__name__}: {error}"
+        ) from error
     for part in attr.split("."):
         if not hasattr(found, part):
-            names = ", ".join(n for n in vars(found) if not n.startswith("_"))[:200] if hasattr(found, "__dict__") else ""
+            names = (
+                ", ".join(n for n in vars(found) if not n.startswith("_"))[:200]
+                if hasattr(found, "__dict__")
+                else ""
+            )
             raise LoadError(f"{what} {name!r}: {module_name!r} has no {attr!r}; it has: {names}")
         found = getattr(found, part)
     return found

@@ -21,7 +21,9 @@ class Fields:
 
     def __init__(self, data: Mapping[str, Any], *, where: str | None = None, prefix: str = "") -> None:
         if not isinstance(data, Mapping):
-            raise SpecError(f"expected a table of fields, got {type(data).__name__}", field=prefix, where=where)
+            raise SpecError(
+                f"expected a table of fields, got {type(data).__name__}", field=prefix, where=where
+            )
         self._data = dict(data)
         self._known: list[str] = []
         self._prefix = prefix + "." if prefix else ""
@@ -68,7 +70,9 @@ class Fields:
         """Refuse unknown fields, with the nearest known name."""
         for name in self._data:
             close = difflib.get_close_matches(name, self._known, 1)
-            hint = f"did you mean {close[0]!r}?" if close else f"known fields: {', '.join(sorted(self._known))}"
+            hint = (
+                f"did you mean {close[0]!r}?" if close else f"known fields: {', '.join(sorted(self._known))}"
+            )
             raise self.error(name, f"unknown field; {hint}")
 
 
@@ -82,9 +86,10 @@ def texts(value: Any) -> tuple[str, ...]:
     """A list of strings; a lone string is a list of one."""
     if isinstance(value, str):
         return (value,)
-    if not isinstance(value, Iterable) or isinstance(value, Mapping) or not all(isinstance(v, str) for v in (value := list(value))):
+    items = None if isinstance(value, Mapping) or not isinstance(value, Iterable) else tuple(value)
+    if items is None or not all(isinstance(item, str) for item in items):
         raise TypeError("must be a list of strings")
-    return tuple(value)
+    return items
 
 
 def test_ids(value: Any) -> tuple[str, ...]:
@@ -118,7 +123,9 @@ def flag(value: Any) -> bool:
 
 
 def string_map(value: Any) -> dict[str, str]:
-    if not isinstance(value, Mapping) or not all(isinstance(k, str) and isinstance(v, str) for k, v in value.items()):
+    if not isinstance(value, Mapping) or not all(
+        isinstance(k, str) and isinstance(v, str) for k, v in value.items()
+    ):
         raise TypeError("must be a table of strings")
     return dict(value)
 

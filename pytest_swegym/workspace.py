@@ -1,0 +1,217 @@
+"""A checkout inside a sandbox: what a solver holds in its hands, and what grading starts from."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from collections.abc import Sequence
+from types import TracebackType
+
+from pytest_swegym.errors import PatchError
+from pytest_swegym.errors import SandboxError
+from pytest_swegym.sandbox.base import HOME
+from pytest_swegym.sandbox.base import OUTPUT_LIMIT
+from pytest_swegym.sandbox.base import READ_LIMIT
+from pytest_swegym.sandbox.base import ExecResult
+from pytest_swegym.sandbox.base import Sandbox
+from pytest_swegym.sandbox.base import Shell
+
+
+#: Our own copy of the base state, out of the solver's way: a patch is the difference from it, whatever became of
+#: the repository's own ``.git``.
+BASE_GIT = f"{HOME}/base.git"
+#: Largest patch that is made or applied, in bytes.
+PATCH_LIMIT = 64 * 2**20
+
+_GIT_ENV = {
+    "GIT_DIR": BASE_GIT,
+    "GIT_CONFIG_NOSYSTEM": "1",
+    "GIT_CONFIG_GLOBAL": "/dev/null",
+    "GIT_TERMINAL_PROMPT": "0",
+    "GIT_OPTIONAL_LOCKS": "0",
+    "LC_ALL": "C",
+}
+#: How a patch is applied: the first that works wins, the tree is put back between. The order is SWE-bench's.
+APPLY_CHAIN: tuple[tuple[str, tuple[str, ...]], ...] = (
+    ("git apply", ("git", "apply", "--verbose", "-")),
+    ("git apply --3way", ("git", "apply", "--verbose", "--3way", "-")),
+    ("git apply --reject", ("git", "apply", "--verbose", "--reject", "-")),
+    (
+        "patch --fuzz=5",
+        ("patch", "--batch", "--forward", "--no-backup-if-mismatch", "--fuzz=5", "-p1", "-i", "-"),
+    ),
+)
+
+
+class Workspace:
+    """The repository inside a sandbox: run, read, write, diff, apply, reset.
+
+    ``path`` is the repository's folder inside; relative paths are relative to it. ``fork`` makes a fresh sandbox of the
+    same snapshot, for :meth:`reset`.
+    """
+
+    def __init__(
+        self, sandbox: Sandbox, path: str = "/testbed", *, fork: Callable[[], Sandbox] | None = None
+    ) -> None:
+        self.sandbox = sandbox
+        self.path = path
+        self._fork = fork
+
+    # -- working in it -------------------------------------------------------------------------------------------
+
+    def run(
+        self, command: str, *, timeout: float | None = None, output_limit: int = OUTPUT_LIMIT
+    ) -> ExecResult:
+        """Run a shell command in the repository's folder, its environment activated. See :meth:`Sandbox.exec`."""
+        argv = ["sh", "-c", 'command -v bash >/dev/null && exec bash -c "$1"; exec sh -c "$1"', "sh", command]
+        return self.sandbox.exec(argv, cwd=self.path, timeout=timeout, output_limit=output_limit)
+
+    def shell(self) -> Shell:
+        """A persistent shell in the repository's folder."""
+        return self.sandbox.shell(cwd=self.path)
+
+    def read(self, path: str) -> str:
+        """A file as text. Raises :class:`FileNotFoundError` and the like."""
+        return self.read_bytes(path).decode("utf-8", "surrogateescape")
+
+    def read_bytes(self, path: str, *, limit: int = READ_LIMIT) -> bytes:
+        return self.sandbox.read(self._absolute(path), limit=limit)
+
+    def write(self, path: str, content: str | bytes) -> None:
+        """Write a file, making its folders."""
+        data = content.encode("utf-8", "surrogateescape") if isinstance(content, str) else content
+        self.sandbox.write(self._absolute(path), data)
+
+    def _absolute(self, path: str) -> str:
+        return path if path.startswith("/") else f"{self.path}/{path}"
+
+    # -- the difference from the base ----------------------------------------------------------------------------
+
+    def diff(self) -> str:
+        """Everything changed since the base as one git diff: new, deleted and binary files too, ignored ones not.
+
+        Made from our own copy of the base: commits, stashes or damage in the repository's ``.git`` change nothing.
+        Raises :class:`PatchError` if it is larger than ``PATCH_LIMIT``.
+        """
+        script = (
+            'git add -A -- . >/dev/null 2>"$0" || { cat "$0" >&2; exit 9; }; exec git diff --cached "$@" HEAD'
+        )
+        options = (
+            "--binary",
+            "--no-color",
+            "--no-ext-diff",
+            "--no-textconv",
+            "--no-renames",
+            "--src-prefix=a/",
+            "--dst-prefix=b/",
+        )
+        result = self._git_shell(script, f"{HOME}/add.err", *options, output_limit=PATCH_LIMIT)
+        if result.truncated:
+            raise PatchError(f"the patch is larger than {PATCH_LIMIT >> 20} MiB")
+        self._check(result, "git diff")
+        return result.stdout.decode("utf-8", "surrogateescape")
+
+    def changed(self) -> list[str]:
+        """Paths that differ from the base, sorted; ignored files not among them."""
+        script = "git add -A -- . >/dev/null 2>&1; exec git diff --cached --name-only --no-renames -z HEAD"
+        return _paths(self._check(self._git_shell(script, "sh"), "git diff --name-only"))
+
+    def base_files(self) -> list[str]:
+        """Paths of the base, sorted."""
+        return _paths(
+            self._check(self._git("ls-tree", "-r", "-z", "--name-only", "--full-tree", "HEAD"), "git ls-tree")
+        )
+
+    def restore(self, paths: Sequence[str]) -> None:
+        """Put ``paths`` back as they are in the base; what the base does not have is deleted."""
+        if not paths:
+            return
+        known = set(self.base_files())
+        # Removed first: a folder in a file's place, or a symlink, must not survive or lead the checkout astray.
+        self._check(self._exec(("xargs", "-0", "rm", "-rf", "--"), stdin=_zero(paths)), "rm")
+        script = "git read-tree HEAD && exec git checkout-index -f -q -z --stdin"
+        back = [path for path in paths if path in known]
+        self._check(self._git_shell(script, "sh", stdin=_zero(back)), "git checkout-index")
+
+    def reset(self) -> None:
+        """A fresh fork of the base: every process ended, every file as it was. Needs ``fork``."""
+        if self._fork is None:
+            self._clean()
+            return
+        self.sandbox.close()
+        self.sandbox = self._fork()
+
+    def _clean(self) -> None:
+        self._check(
+            self._git_shell("git read-tree HEAD && git checkout-index -f -a -q && exec git clean -fdq", "sh"),
+            "git clean",
+        )
+
+    # -- applying ------------------------------------------------------------------------------------------------
+
+    def apply(self, patch: str) -> str:
+        """Apply a unified diff by the documented chain; returns the name of the step that worked.
+
+        Raises :class:`PatchError` with git's own message if none did; the tree is then as it was at the base.
+        """
+        if not patch.strip():
+            raise PatchError("the patch is empty")
+        data = patch.encode("utf-8", "surrogateescape")
+        if len(data) > PATCH_LIMIT:
+            raise PatchError(f"the patch is larger than {PATCH_LIMIT >> 20} MiB")
+        data = data if data.endswith(b"\n") else data + b"\n"
+        messages = []
+        for name, argv in APPLY_CHAIN:
+            result = self._exec(argv, stdin=data)
+            if result.exit_code == 0:
+                return name
+            messages.append(f"{name}: {result.output.strip()[-2000:]}")
+            self._clean()
+        if self._exec(("git", "apply", "--check", "--reverse", "-"), stdin=data).exit_code == 0:
+            raise PatchError("the patch is already applied (it applies in reverse)")
+        raise PatchError(messages[0])
+
+    # -- git inside ----------------------------------------------------------------------------------------------
+
+    def _git(self, *arguments: str, stdin: bytes = b"") -> ExecResult:
+        return self._exec(("git", *arguments), stdin=stdin)
+
+    def _git_shell(
+        self, script: str, *arguments: str, stdin: bytes = b"", output_limit: int = OUTPUT_LIMIT
+    ) -> ExecResult:
+        return self._exec(("sh", "-c", script, *arguments), stdin=stdin, output_limit=output_limit)
+
+    def _exec(
+        self, argv: Sequence[str], *, stdin: bytes = b"", output_limit: int = OUTPUT_LIMIT
+    ) -> ExecResult:
+        env = {**_GIT_ENV, "GIT_WORK_TREE": self.path}
+        return self.sandbox.exec(
+            argv, cwd=self.path, env=env, stdin=stdin, output_limit=output_limit, timeout=300
+        )
+
+    @staticmethod
+    def _check(result: ExecResult, what: str) -> ExecResult:
+        if result.exit_code != 0 or result.timed_out:
+            raise SandboxError(
+                f"{what} failed in the sandbox (exit {result.exit_code}): {result.output.strip()[-2000:]}"
+            )
+        return result
+
+    def close(self) -> None:
+        """End the sandbox. Twice is fine."""
+        self.sandbox.close()
+
+    def __enter__(self) -> Workspace:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+
+def _paths(result: ExecResult) -> list[str]:
+    return sorted(path for path in result.stdout.decode("utf-8", "surrogateescape").split("\0") if path)
+
+
+def _zero(paths: Sequence[str]) -> bytes:
+    return b"".join(path.encode("utf-8", "surrogateescape") + b"\0" for path in paths)
