@@ -56,7 +56,7 @@ class Workspace:
         self.path = path
         self._fork = fork
 
-    # -- working in it -------------------------------------------------------------------------------------------
+    # -- working in it -----------------------------------------------------------------------------
 
     def run(
         self, command: str, *, timeout: float | None = None, output_limit: int = OUTPUT_LIMIT
@@ -84,7 +84,7 @@ class Workspace:
     def _absolute(self, path: str) -> str:
         return path if path.startswith("/") else f"{self.path}/{path}"
 
-    # -- the difference from the base ----------------------------------------------------------------------------
+    # -- the difference from the base --------------------------------------------------------------
 
     def diff(self) -> str:
         """Everything changed since the base as one git diff: new, deleted and binary files too, ignored ones not.
@@ -146,7 +146,7 @@ class Workspace:
             "git clean",
         )
 
-    # -- applying ------------------------------------------------------------------------------------------------
+    # -- applying ----------------------------------------------------------------------------------
 
     def apply(self, patch: str) -> str:
         """Apply a unified diff by the documented chain; returns the name of the step that worked.
@@ -170,7 +170,7 @@ class Workspace:
             raise PatchError("the patch is already applied (it applies in reverse)")
         raise PatchError(messages[0])
 
-    # -- git inside ----------------------------------------------------------------------------------------------
+    # -- git inside --------------------------------------------------------------------------------
 
     def _git(self, *arguments: str, stdin: bytes = b"") -> ExecResult:
         return self._exec(("git", *arguments), stdin=stdin)
@@ -207,6 +207,11 @@ class Workspace:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         self.close()
+
+
+def git_env(worktree: str) -> dict[str, str]:
+    """The variables with which git works on ``BASE_GIT`` and the tree, and with nobody's configuration."""
+    return {**_GIT_ENV, "GIT_WORK_TREE": worktree}
 
 
 def _paths(result: ExecResult) -> list[str]:

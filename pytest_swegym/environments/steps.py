@@ -1,0 +1,97 @@
+"""Running the steps of a build inside a sandbox, with the package index's settings and nothing else of the host."""
+
+from __future__ import annotations
+
+import logging
+import re
+import time
+from collections.abc import Iterator
+from collections.abc import Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from dataclasses import field
+from pathlib import Path
+
+from pytest_swegym.errors import EnvironmentBuildError
+from pytest_swegym.sandbox.base import HOME
+from pytest_swegym.sandbox.base import Backend
+from pytest_swegym.sandbox.base import ExecResult
+from pytest_swegym.sandbox.base import Sandbox
+from pytest_swegym.sandbox.base import SandboxLimits
+from pytest_swegym.sandbox.base import Snapshot
+from pytest_swegym.task import TaskSpec
+
+
+log = logging.getLogger("pytest_swegym.environments")
+
+UV = f"{HOME}/bin/uv"
+_CA = f"{HOME}/ca.pem"
+#: Every name under which the tools of a build look for certificates.
+_CA_NAMES = ("SSL_CERT_FILE", "PIP_CERT", "REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE", "GIT_SSL_CAINFO")
+#: A build needs more than most tests: compilers and resolvers are hungry.
+_LIMITS = SandboxLimits(memory_mb=8192, cpus=64, pids=4096)
+_USERINFO = re.compile(r"(?<=://)[^/@\s]+@")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Build:
+    """A sandbox in which something is being built. ``env`` is for install stages only and never saved."""
+
+    sandbox: Sandbox
+    timeout: float
+    env: dict[str, str] = field(default_factory=dict)
+
+    def run(self, argv: Sequence[str], what: str, *, cwd: str = "/", stdin: bytes = b"") -> ExecResult:
+        """One step. Raises :class:`EnvironmentBuildError` with the end of its output if it fails."""
+        started = time.monotonic()
+        log.info("%s", what)
+        result = self.sandbox.exec(argv, cwd=cwd, env=self.env, timeout=self.timeout, stdin=stdin)
+        if result.exit_code != 0:
+            reason = (
+                f"ran out of its {self.timeout:g} s" if result.timed_out else f"exit code {result.exit_code}"
+            )
+            reason += " (out of memory)" if result.oom else ""
+            raise EnvironmentBuildError(f"{what} failed: {reason}", output=_redacted(result.output[-6000:]))
+        log.debug("%s: %.1f s", what, time.monotonic() - started)
+        return result
+
+    def shell(self, command: str, what: str, *, cwd: str = "/") -> ExecResult:
+        """One step as the task wrote it, by the sandbox's own shell."""
+        chooser = 'command -v bash >/dev/null && exec bash -c "$1"; exec sh -c "$1"'
+        return self.run(["sh", "-c", chooser, "sh", command], what, cwd=cwd)
+
+
+@contextmanager
+def building(backend: Backend, start: Snapshot, spec: TaskSpec) -> Iterator[Build]:
+    """A sandbox with network and the package index's settings, closed at the end."""
+    from uv import find_uv_bin  # deferred: looks at the file system
+
+    env, mounts = _index_settings()
+    mounts[UV] = Path(find_uv_bin())
+    with backend.start(start, limits=_LIMITS, network=True, mounts=mounts) as sandbox:
+        yield Build(sandbox=sandbox, timeout=spec.limits.build_timeout, env={**env, **spec.environment.env})
+
+
+def _index_settings() -> tuple[dict[str, str], dict[str, Path]]:
+    from pytest_swegym.sources.index import ca_bundle
+    from pytest_swegym.sources.index import index_environment
+
+    env = {
+        **index_environment(),
+        "PIP_DISABLE_PIP_VERSION_CHECK": "1",
+        "PIP_NO_INPUT": "1",
+        "PIP_ROOT_USER_ACTION": "ignore",
+        "PIP_NO_CACHE_DIR": "1",
+        "UV_NO_CACHE": "1",
+        "UV_NO_PROGRESS": "1",
+        "UV_COMPILE_BYTECODE": "1",
+        "UV_PYTHON_DOWNLOADS": "never",
+    }
+    bundle = ca_bundle()
+    if bundle is None:
+        return env, {}
+    return {**env, **dict.fromkeys(_CA_NAMES, _CA)}, {_CA: bundle}
+
+
+def _redacted(text: str) -> str:
+    return _USERINFO.sub("***@", text)

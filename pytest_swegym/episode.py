@@ -1,0 +1,337 @@
+"""The sentence as code: spec -> checkout -> sandbox -> solver -> patch -> tests -> junit -> reward."""
+
+from __future__ import annotations
+
+import json
+import logging
+import threading
+import time
+import traceback
+from collections import defaultdict
+from collections.abc import Callable
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+from pytest_swegym._support.keys import content_key
+from pytest_swegym._support.paths import cache_dir
+from pytest_swegym._support.paths import write_atomic
+from pytest_swegym.environments import prepare_environment
+from pytest_swegym.environments import prepare_repository
+from pytest_swegym.errors import InfraError
+from pytest_swegym.errors import PatchError
+from pytest_swegym.errors import SandboxClosed
+from pytest_swegym.errors import SolverError
+from pytest_swegym.errors import SolverTimeout
+from pytest_swegym.errors import SwegymError
+from pytest_swegym.grading import GRADER_VERSION
+from pytest_swegym.grading import Baseline
+from pytest_swegym.grading import grade
+from pytest_swegym.grading import measure_baseline
+from pytest_swegym.sandbox.base import Backend
+from pytest_swegym.sandbox.base import Sandbox
+from pytest_swegym.sandbox.base import SandboxLimits
+from pytest_swegym.sandbox.base import Snapshot
+from pytest_swegym.solvers import Solver
+from pytest_swegym.sources import make_source
+from pytest_swegym.sources import release_pair
+from pytest_swegym.task import AttemptRecord
+from pytest_swegym.task import Grade
+from pytest_swegym.task import Task
+from pytest_swegym.task import TaskSpec
+from pytest_swegym.task import Verdict
+from pytest_swegym.task.record import graded_fields
+from pytest_swegym.workspace import Workspace
+
+
+log = logging.getLogger("pytest_swegym.episode")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Prepared:
+    """A task ready to be attempted: its hidden part in full, its repository snapshot, its measured baseline."""
+
+    task: Task
+    snapshot: Snapshot
+    baseline: Baseline
+    key: str
+
+
+class Lab:
+    """What all attempts of a run share: the backend, and every task prepared once. Safe to use from several threads.
+
+    ``mirror`` names a folder of bare repositories, ``root`` the folder that relative repositories start from.
+    """
+
+    def __init__(
+        self,
+        backend: Backend,
+        *,
+        mirror: Path | None = None,
+        offline: bool = False,
+        root: Path | None = None,
+        protect: str = "strict",
+    ) -> None:
+        self.backend = backend
+        self.protect = protect
+        self._source_options: dict[str, Any] = {"mirror": mirror, "offline": offline, "root": root}
+        self._prepared: dict[str, Prepared] = {}
+        self._locks: defaultdict[str, threading.Lock] = defaultdict(threading.Lock)
+
+    def prepare(self, task: Task) -> Prepared:
+        """Tree, environment, snapshot and baseline of ``task``; each is made once and cached across runs.
+
+        Raises :class:`SourceError`, :class:`EnvironmentBuildError`, :class:`GradingError` or :class:`SandboxError`.
+        """
+        with self._locks[task.id]:
+            if task.id not in self._prepared:
+                self._prepared[task.id] = self._prepare(task)
+            return self._prepared[task.id]
+
+    def _prepare(self, task: Task) -> Prepared:
+        spec = task.spec
+        concrete = task
+        if task.hidden.fixed_by:
+            pair = release_pair(spec.repo, task.hidden.fixed_by, **self._source_options)
+            hidden = replace(task.hidden, fixed_by=None, patch=pair.patch, test_patch=pair.test_patch)
+            concrete, source = replace(task, hidden=hidden), pair.base
+        else:
+            source = make_source(spec.repo, spec.base_commit, **self._source_options)
+        environment = prepare_environment(spec, self.backend)
+        snapshot = prepare_repository(spec, source, self.backend, environment)
+        return self.measured(concrete, snapshot)
+
+    def measured(self, task: Task, snapshot: Snapshot) -> Prepared:
+        """Add the baseline: what the tests say before any patch, measured once per task and grader."""
+        key = content_key("prepared", GRADER_VERSION, snapshot.key, self.backend.name, task.to_dict())
+        path = cache_dir("baselines") / f"{key}.json"
+        try:
+            baseline = Baseline.from_dict(json.loads(path.read_text(encoding="utf-8")))
+        except (OSError, ValueError, KeyError, TypeError):
+            log.info("measuring the baseline of %s", task.id)
+            with self.workspace(task.spec, snapshot) as workspace:
+                baseline = measure_baseline(task, workspace)
+            write_atomic(path, json.dumps(baseline.to_dict()))
+        return Prepared(task=task, snapshot=snapshot, baseline=baseline, key=key)
+
+    def workspace(self, spec: TaskSpec, snapshot: Snapshot, *, network: bool = False) -> Workspace:
+        """A fresh fork of a repository snapshot."""
+        limits = SandboxLimits(memory_mb=spec.limits.memory_mb, cpus=spec.limits.cpus, pids=spec.limits.pids)
+
+        def fork() -> Sandbox:
+            return self.backend.start(snapshot, limits=limits, network=network)
+
+        return Workspace(fork(), spec.workdir, fork=fork)
+
+    def close(self) -> None:
+        """End every sandbox of the run. Twice is fine."""
+        self.backend.close()
+
+
+class Attempt:
+    """One solver, one task, one seed. Each stage runs once, when it is first asked for.
+
+    ``reward`` makes the reward of a grade; ``on_stage`` hears each stage's name and seconds as it ends.
+    """
+
+    def __init__(
+        self,
+        task: Task,
+        solver: Solver,
+        lab: Lab,
+        *,
+        reward: Callable[[TaskSpec, Grade], float],
+        number: int = 0,
+        seed: int = 0,
+        solver_name: str = "",
+        reward_name: str = "resolved",
+        on_stage: Callable[[str, float], None] | None = None,
+        run_id: str = "",
+        content_key: str = "",
+        retries: int = 1,
+    ) -> None:
+        self.task = task
+        self.stages: dict[str, float] = {}
+        self._solver, self._lab, self._reward, self._on_stage = solver, lab, reward, on_stage
+        self._retries = retries
+        self._results: dict[str, Any] = {}
+        self._stage = ""
+        self._tries = 1
+        self._lock = threading.RLock()
+        self._named = {
+            "instance_id": task.id,
+            "attempt": number,
+            "seed": seed,
+            "solver": solver_name,
+            "sandbox": lab.backend.name,
+            "run_id": run_id,
+            "content_key": content_key,
+            "reward_name": reward_name,
+            "started_at": time.time(),
+            "tags": task.spec.tags,
+        }
+
+    # -- stages ----------------------------------------------------------------------------------
+
+    def checkout(self) -> Prepared:
+        """The task prepared: tree, environment, baseline."""
+        return self._once("checkout", lambda: self._lab.prepare(self.task))
+
+    def workspace(self) -> Workspace:
+        """The solver's workspace, in a sandbox of its own."""
+        prepared = self.checkout()
+        network = self.task.spec.limits.network
+        return self._once(
+            "sandbox", lambda: self._lab.workspace(prepared.task.spec, prepared.snapshot, network=network)
+        )
+
+    def solve(self) -> str:
+        """The solver's patch; its sandbox ends here. Raises :class:`SolverError` or :class:`PatchError`."""
+        workspace = self.workspace()
+
+        def run() -> str:
+            try:
+                return self._solve(workspace)
+            finally:
+                workspace.close()
+
+        return self._once("solve", run)
+
+    def grade(self) -> Grade:
+        """The verdict of the hidden tests, in a fresh fork that no solver has touched."""
+        patch = self.solve()
+        return self._once("grade", lambda: self._grade(patch))
+
+    def record(self) -> AttemptRecord:
+        """All of it. Runs what has not run yet, and never raises: what went wrong is in the record."""
+        return self._once("", self._record)
+
+    def close(self) -> None:
+        """End the solver's sandbox, if it is still there. Twice is fine."""
+        workspace = self._results.get("sandbox")
+        if isinstance(workspace, Workspace):
+            workspace.close()
+
+    # -- inside ----------------------------------------------------------------------------------
+
+    def _once(self, stage: str, make: Callable[[], Any]) -> Any:
+        """The stage's result, made at the first call; a stage that raised raises the same again."""
+        with self._lock:
+            if stage not in self._results:
+                with self._timed(stage):
+                    try:
+                        self._results[stage] = make()
+                    except Exception as error:
+                        self._results[stage] = _Raised(error)
+            result = self._results[stage]
+        if isinstance(result, _Raised):
+            raise result.error
+        return result
+
+    @contextmanager
+    def _timed(self, stage: str) -> Iterator[None]:
+        started = time.monotonic()
+        self._stage = stage or self._stage
+        try:
+            yield
+        finally:
+            if stage:
+                self.stages[stage] = round(time.monotonic() - started, 6)
+                if self._on_stage is not None:
+                    self._on_stage(stage, self.stages[stage])
+
+    def _solve(self, workspace: Workspace) -> str:
+        prepared = self.checkout()
+        given = prepared.task if getattr(self._solver, "trusted", False) else prepared.task.spec
+        limit = self.task.spec.limits.solve_timeout
+        patch = _in_time(lambda: self._solver(given, workspace), limit, workspace)  # type: ignore[arg-type]
+        if patch is not None and not isinstance(patch, str):
+            kind = type(patch).__name__
+            raise SolverError(f"the solver returned {kind}; expected a unified diff (str), or None for its edits")
+        return patch if patch is not None else workspace.diff()
+
+    def _grade(self, patch: str) -> Grade:
+        prepared = self.checkout()
+        while True:
+            try:
+                with self._lab.workspace(prepared.task.spec, prepared.snapshot) as workspace:
+                    return grade(prepared.task, patch, workspace, baseline=prepared.baseline, protect=self._lab.protect)
+            except InfraError as error:
+                if self._tries > self._retries:
+                    raise
+                self._tries += 1
+                log.warning("%s: grading again: %s", self.task.id, error)
+
+    def _record(self) -> AttemptRecord:
+        outcome: dict[str, Any]
+        try:
+            result = self.grade()
+            outcome = {**graded_fields(result), "reward": float(self._reward(self.task.spec, result))}
+        except Exception as error:
+            outcome = {**_failed(error), "error_stage": self._stage}
+        patch = self._results.get("solve")
+        return AttemptRecord(
+            **self._named,
+            **outcome,
+            patch=patch if isinstance(patch, str) else "",
+            stages=dict(self.stages),
+            tries=self._tries,
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class _Raised:
+    error: Exception
+
+
+def _failed(error: Exception) -> dict[str, Any]:
+    """The fields of a record whose attempt raised: whose fault it was, and what was said."""
+    text = "".join(traceback.format_exception(error)) if not isinstance(error, SwegymError) else str(error)
+    if isinstance(error, SolverError) and error.__cause__ is not None:
+        text = "".join(traceback.format_exception(error.__cause__))
+    verdict, reward = Verdict.INFRA_ERROR, None
+    if isinstance(error, PatchError):
+        return {"verdict": Verdict.INVALID_PATCH, "reward": 0.0, "reasons": (str(error),)}
+    if isinstance(error, SolverError):
+        verdict = Verdict.TIMEOUT if isinstance(error, SolverTimeout) else Verdict.SOLVER_ERROR
+        reward = 0.0
+    return {"verdict": verdict, "reward": reward, "reasons": (str(error).split("\n")[0],), "error": text}
+
+
+def _in_time(call: Callable[[], Any], limit: float, workspace: Workspace) -> Any:
+    """Run the solver's code with a time limit; raise what it raises as :class:`SolverError`, its own traceback kept.
+
+    It runs in a thread of its own. When the time is up its sandbox is closed, so that whatever it does next in there
+    raises, and nobody waits for it.
+    """
+    box: list[Any] = []
+
+    def run() -> None:
+        try:
+            box.append(call())
+        except BaseException as error:
+            box.append(_Raised(error))  # type: ignore[arg-type]
+
+    thread = threading.Thread(target=run, name="swegym-solver", daemon=True)
+    thread.start()
+    thread.join(limit)
+    if thread.is_alive():
+        workspace.close()
+        raise SolverTimeout(f"the solver ran out of its {limit:g} s")
+    result = box[0]
+    if not isinstance(result, _Raised):
+        return result
+    _reraise(result.error)
+
+
+def _reraise(error: BaseException) -> None:
+    """Sort a solver's exception: the machinery's own failures stay what they are, all else is the solver's."""
+    if isinstance(error, (SolverError, PatchError, KeyboardInterrupt)):
+        raise error
+    # A sandbox that is gone was killed from inside: a solver must not turn its failure into an infra error.
+    if isinstance(error, InfraError) and not isinstance(error, SandboxClosed):
+        raise error
+    raise SolverError(f"the solver raised {type(error).__name__}: {error}") from error

@@ -1,0 +1,82 @@
+"""Solvers by name: built in, ``module:attr``, ``path/to/file.py:attr``."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from pytest_swegym._support.keys import content_key
+from pytest_swegym._support.loading import load
+from pytest_swegym._support.loading import looks_like_name
+from pytest_swegym.errors import LoadError
+from pytest_swegym.solvers import builtin
+from pytest_swegym.task import Task
+from pytest_swegym.task import TaskSpec
+from pytest_swegym.workspace import Workspace
+
+
+#: What ``--swegym-solver`` takes besides the user's own code.
+BUILT_IN = {
+    "gold": "the task's own solution",
+    "empty": "no change at all",
+    "predictions:FILE": "patches from a SWE-bench predictions file",
+    "command:PROGRAM": "a program that works in the workspace; its tree is the answer",
+}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LoadedSolver:
+    """A solver with its name. ``identity`` changes when its code or file does; ``trusted`` ones see the hidden part."""
+
+    name: str
+    identity: str
+    function: Callable[[Any, Workspace], str | None]
+    trusted: bool = False
+
+    def __call__(self, task: TaskSpec | Task, workspace: Workspace) -> str | None:
+        return self.function(task, workspace)
+
+
+def load_solver(name: str, *, root: Path | None = None) -> LoadedSolver:
+    """The solver called ``name``; files are relative to ``root``. Raises :class:`LoadError` or :class:`ConfigError`."""
+    kind, colon, rest = name.partition(":")
+    if name == "gold":
+        return LoadedSolver(name=name, identity=name, function=builtin.gold, trusted=True)
+    if name == "empty":
+        return LoadedSolver(name=name, identity=name, function=builtin.empty)
+    if kind == "predictions" and colon:
+        path = (root or Path.cwd()) / rest
+        predictions = builtin.Predictions(path)
+        return LoadedSolver(name=name, identity=content_key(predictions.patches), function=predictions)
+    if kind == "command" and colon:
+        return LoadedSolver(name=name, identity=name, function=builtin.Command(rest))
+    if not looks_like_name(name):
+        choices = ", ".join([*BUILT_IN, "module:attr", "path/to/file.py:attr"])
+        raise LoadError(f"unknown solver {name!r}; choose from: {choices}")
+    return _own(name, load(name, what="solver", root=root))
+
+
+def _own(name: str, found: Any) -> LoadedSolver:
+    """The user's own: a function, an object with ``solve``, or a class of either kind (made without arguments)."""
+    made = found() if isinstance(found, type) else found
+    function = made.solve if hasattr(made, "solve") else made
+    if not callable(function):
+        kind = type(made).__name__
+        raise LoadError(
+            f"solver {name!r} is a {kind}; expected a callable solve(task, workspace) or a class with solve"
+        )
+    return LoadedSolver(name=name, identity=_code_identity(name, function), function=function)
+
+
+def _code_identity(name: str, function: Any) -> str:
+    """The name, and the text of the file that holds the solver: a changed solver is another solver."""
+    import inspect
+
+    try:
+        source = inspect.getsourcefile(inspect.unwrap(getattr(function, "__func__", function)))
+        text = Path(source).read_text(encoding="utf-8") if source else ""
+    except (TypeError, OSError):
+        text = ""
+    return content_key(name, text)
