@@ -2,42 +2,26 @@
 
 from __future__ import annotations
 
-import json
 import logging
 import threading
 import time
 import traceback
-from collections import defaultdict
 from collections.abc import Callable
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from dataclasses import replace
-from pathlib import Path
 from typing import Any
 
-from pytest_swegym._support.keys import content_key
-from pytest_swegym._support.paths import cache_dir
-from pytest_swegym._support.paths import write_atomic
-from pytest_swegym.environments import prepare_environment
-from pytest_swegym.environments import prepare_repository
 from pytest_swegym.errors import InfraError
 from pytest_swegym.errors import PatchError
 from pytest_swegym.errors import SandboxClosed
 from pytest_swegym.errors import SolverError
 from pytest_swegym.errors import SolverTimeout
 from pytest_swegym.errors import SwegymError
-from pytest_swegym.grading import GRADER_VERSION
-from pytest_swegym.grading import Baseline
 from pytest_swegym.grading import grade
-from pytest_swegym.grading import measure_baseline
-from pytest_swegym.sandbox.base import Backend
-from pytest_swegym.sandbox.base import Sandbox
-from pytest_swegym.sandbox.base import SandboxLimits
-from pytest_swegym.sandbox.base import Snapshot
+from pytest_swegym.lab import Lab
+from pytest_swegym.lab import Prepared
 from pytest_swegym.solvers import Solver
-from pytest_swegym.sources import make_source
-from pytest_swegym.sources import release_pair
 from pytest_swegym.task import AttemptRecord
 from pytest_swegym.task import Grade
 from pytest_swegym.task import Task
@@ -48,87 +32,6 @@ from pytest_swegym.workspace import Workspace
 
 
 log = logging.getLogger("pytest_swegym.episode")
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Prepared:
-    """A task ready to be attempted: its hidden part in full, its repository snapshot, its measured baseline."""
-
-    task: Task
-    snapshot: Snapshot
-    baseline: Baseline
-    key: str
-
-
-class Lab:
-    """What all attempts of a run share: the backend, and every task prepared once. Safe to use from several threads.
-
-    ``mirror`` names a folder of bare repositories, ``root`` the folder that relative repositories start from.
-    """
-
-    def __init__(
-        self,
-        backend: Backend,
-        *,
-        mirror: Path | None = None,
-        offline: bool = False,
-        root: Path | None = None,
-        protect: str = "strict",
-    ) -> None:
-        self.backend = backend
-        self.protect = protect
-        self._source_options: dict[str, Any] = {"mirror": mirror, "offline": offline, "root": root}
-        self._prepared: dict[str, Prepared] = {}
-        self._locks: defaultdict[str, threading.Lock] = defaultdict(threading.Lock)
-
-    def prepare(self, task: Task) -> Prepared:
-        """Tree, environment, snapshot and baseline of ``task``; each is made once and cached across runs.
-
-        Raises :class:`SourceError`, :class:`EnvironmentBuildError`, :class:`GradingError` or :class:`SandboxError`.
-        """
-        with self._locks[task.id]:
-            if task.id not in self._prepared:
-                self._prepared[task.id] = self._prepare(task)
-            return self._prepared[task.id]
-
-    def _prepare(self, task: Task) -> Prepared:
-        spec = task.spec
-        concrete = task
-        if task.hidden.fixed_by:
-            pair = release_pair(spec.repo, task.hidden.fixed_by, **self._source_options)
-            hidden = replace(task.hidden, fixed_by=None, patch=pair.patch, test_patch=pair.test_patch)
-            concrete, source = replace(task, hidden=hidden), pair.base
-        else:
-            source = make_source(spec.repo, spec.base_commit, **self._source_options)
-        environment = prepare_environment(spec, self.backend)
-        snapshot = prepare_repository(spec, source, self.backend, environment)
-        return self.measured(concrete, snapshot)
-
-    def measured(self, task: Task, snapshot: Snapshot) -> Prepared:
-        """Add the baseline: what the tests say before any patch, measured once per task and grader."""
-        key = content_key("prepared", GRADER_VERSION, snapshot.key, self.backend.name, task.to_dict())
-        path = cache_dir("baselines") / f"{key}.json"
-        try:
-            baseline = Baseline.from_dict(json.loads(path.read_text(encoding="utf-8")))
-        except (OSError, ValueError, KeyError, TypeError):
-            log.info("measuring the baseline of %s", task.id)
-            with self.workspace(task.spec, snapshot) as workspace:
-                baseline = measure_baseline(task, workspace)
-            write_atomic(path, json.dumps(baseline.to_dict()))
-        return Prepared(task=task, snapshot=snapshot, baseline=baseline, key=key)
-
-    def workspace(self, spec: TaskSpec, snapshot: Snapshot, *, network: bool = False) -> Workspace:
-        """A fresh fork of a repository snapshot."""
-        limits = SandboxLimits(memory_mb=spec.limits.memory_mb, cpus=spec.limits.cpus, pids=spec.limits.pids)
-
-        def fork() -> Sandbox:
-            return self.backend.start(snapshot, limits=limits, network=network)
-
-        return Workspace(fork(), spec.workdir, fork=fork)
-
-    def close(self) -> None:
-        """End every sandbox of the run. Twice is fine."""
-        self.backend.close()
 
 
 class Attempt:
@@ -261,7 +164,7 @@ class Attempt:
                     return grade(prepared.task, patch, workspace, baseline=prepared.baseline, protect=self._lab.protect)
             except InfraError as error:
                 if self._tries > self._retries:
-                    raise
+                    return _killed(error)
                 self._tries += 1
                 log.warning("%s: grading again: %s", self.task.id, error)
 
@@ -284,7 +187,14 @@ class Attempt:
 
 @dataclass(frozen=True, slots=True)
 class _Raised:
-    error: Exception
+    error: BaseException
+
+
+def _killed(error: InfraError) -> Grade:
+    """A sandbox that died twice while the tests ran was killed by what ran in it: a patch must not hide behind that."""
+    if isinstance(error, SandboxClosed):
+        return Grade(verdict=Verdict.UNRESOLVED, reasons=(f"everything in the sandbox was killed: {error}",))
+    raise error
 
 
 def _failed(error: Exception) -> dict[str, Any]:
@@ -313,7 +223,7 @@ def _in_time(call: Callable[[], Any], limit: float, workspace: Workspace) -> Any
         try:
             box.append(call())
         except BaseException as error:
-            box.append(_Raised(error))  # type: ignore[arg-type]
+            box.append(_Raised(error))
 
     thread = threading.Thread(target=run, name="swegym-solver", daemon=True)
     thread.start()
@@ -321,17 +231,17 @@ def _in_time(call: Callable[[], Any], limit: float, workspace: Workspace) -> Any
     if thread.is_alive():
         workspace.close()
         raise SolverTimeout(f"the solver ran out of its {limit:g} s")
-    result = box[0]
-    if not isinstance(result, _Raised):
-        return result
-    _reraise(result.error)
+    if isinstance(box[0], _Raised):
+        raise _sorted(box[0].error)
+    return box[0]
 
 
-def _reraise(error: BaseException) -> None:
-    """Sort a solver's exception: the machinery's own failures stay what they are, all else is the solver's."""
-    if isinstance(error, (SolverError, PatchError, KeyboardInterrupt)):
-        raise error
+def _sorted(error: BaseException) -> BaseException:
+    """The machinery's own failures stay what they are; all else that a solver raises is the solver's."""
     # A sandbox that is gone was killed from inside: a solver must not turn its failure into an infra error.
-    if isinstance(error, InfraError) and not isinstance(error, SandboxClosed):
-        raise error
-    raise SolverError(f"the solver raised {type(error).__name__}: {error}") from error
+    gone = isinstance(error, SandboxClosed)
+    if isinstance(error, (SolverError, PatchError, KeyboardInterrupt)) or (isinstance(error, InfraError) and not gone):
+        return error
+    wrapped = SolverError(f"the solver raised {type(error).__name__}: {error}")
+    wrapped.__cause__ = error
+    return wrapped

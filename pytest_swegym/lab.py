@@ -1,0 +1,114 @@
+"""What all attempts of a run share: the backend, and every task prepared once."""
+
+from __future__ import annotations
+
+import json
+import logging
+import threading
+from collections import defaultdict
+from dataclasses import dataclass
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+from pytest_swegym._support.keys import content_key
+from pytest_swegym._support.paths import cache_dir
+from pytest_swegym._support.paths import write_atomic
+from pytest_swegym.environments import prepare_environment
+from pytest_swegym.environments import prepare_repository
+from pytest_swegym.grading import GRADER_VERSION
+from pytest_swegym.grading import Baseline
+from pytest_swegym.grading import measure_baseline
+from pytest_swegym.sandbox.base import Backend
+from pytest_swegym.sandbox.base import Sandbox
+from pytest_swegym.sandbox.base import SandboxLimits
+from pytest_swegym.sandbox.base import Snapshot
+from pytest_swegym.sources import make_source
+from pytest_swegym.sources import release_pair
+from pytest_swegym.task import Task
+from pytest_swegym.task import TaskSpec
+from pytest_swegym.workspace import Workspace
+
+
+log = logging.getLogger("pytest_swegym.lab")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Prepared:
+    """A task ready to be attempted: its hidden part in full, its repository snapshot, its measured baseline."""
+
+    task: Task
+    snapshot: Snapshot
+    baseline: Baseline
+    key: str
+
+
+class Lab:
+    """What all attempts of a run share: the backend, and every task prepared once. Safe to use from several threads.
+
+    ``mirror`` names a folder of bare repositories, ``root`` the folder that relative repositories start from.
+    """
+
+    def __init__(
+        self,
+        backend: Backend,
+        *,
+        mirror: Path | None = None,
+        offline: bool = False,
+        root: Path | None = None,
+        protect: str = "strict",
+    ) -> None:
+        self.backend = backend
+        self.protect = protect
+        self._source_options: dict[str, Any] = {"mirror": mirror, "offline": offline, "root": root}
+        self._prepared: dict[str, Prepared] = {}
+        self._locks: defaultdict[str, threading.Lock] = defaultdict(threading.Lock)
+
+    def prepare(self, task: Task) -> Prepared:
+        """Tree, environment, snapshot and baseline of ``task``; each is made once and cached across runs.
+
+        Raises :class:`SourceError`, :class:`EnvironmentBuildError`, :class:`GradingError` or :class:`SandboxError`.
+        """
+        with self._locks[task.id]:
+            if task.id not in self._prepared:
+                self._prepared[task.id] = self._prepare(task)
+            return self._prepared[task.id]
+
+    def _prepare(self, task: Task) -> Prepared:
+        spec = task.spec
+        concrete = task
+        if task.hidden.fixed_by:
+            pair = release_pair(spec.repo, task.hidden.fixed_by, **self._source_options)
+            hidden = replace(task.hidden, fixed_by=None, patch=pair.patch, test_patch=pair.test_patch)
+            concrete, source = replace(task, hidden=hidden), pair.base
+        else:
+            source = make_source(spec.repo, spec.base_commit, **self._source_options)
+        environment = prepare_environment(spec, self.backend)
+        snapshot = prepare_repository(spec, source, self.backend, environment)
+        return self.measured(concrete, snapshot)
+
+    def measured(self, task: Task, snapshot: Snapshot) -> Prepared:
+        """Add the baseline: what the tests say before any patch, measured once per task and grader."""
+        key = content_key("prepared", GRADER_VERSION, snapshot.key, self.backend.name, task.to_dict())
+        path = cache_dir("baselines") / f"{key}.json"
+        try:
+            baseline = Baseline.from_dict(json.loads(path.read_text(encoding="utf-8")))
+        except (OSError, ValueError, KeyError, TypeError):
+            log.info("measuring the baseline of %s", task.id)
+            with self.workspace(task.spec, snapshot) as workspace:
+                baseline = measure_baseline(task, workspace)
+            write_atomic(path, json.dumps(baseline.to_dict()))
+        return Prepared(task=task, snapshot=snapshot, baseline=baseline, key=key)
+
+    def workspace(self, spec: TaskSpec, snapshot: Snapshot, *, network: bool = False) -> Workspace:
+        """A fresh fork of a repository snapshot."""
+        limits = SandboxLimits(memory_mb=spec.limits.memory_mb, cpus=spec.limits.cpus, pids=spec.limits.pids)
+
+        def fork() -> Sandbox:
+            return self.backend.start(snapshot, limits=limits, network=network)
+
+        return Workspace(fork(), spec.workdir, fork=fork)
+
+    def close(self) -> None:
+        """End every sandbox of the run. Twice is fine."""
+        self.backend.close()
