@@ -77,12 +77,7 @@ def test_imports_point_downward(path: Path) -> None:
     if module == "pytest_swegym":
         return
     own = layer(module)
-    wrong = [
-        found
-        for found in imports(path)
-        if found.startswith("pytest_swegym.")
-        and (layer(found) > own or (layer(found) == own and found.split(".")[1] > module.split(".")[1] and own > 6))
-    ]
+    wrong = [found for found in imports(path) if found.startswith("pytest_swegym.") and layer(found) > own]
     assert not wrong, f"{module} (layer {own}) imports {wrong}"
 
 
