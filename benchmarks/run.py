@@ -1,0 +1,60 @@
+"""Every figure of the README, in one run: ``make bench`` or ``python benchmarks/run.py [--task FILE] [--runs N]``."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import sys
+from dataclasses import asdict
+from pathlib import Path
+
+
+sys.path.insert(0, str(Path(__file__).parent))
+
+import grades  # noqa: E402
+import measure  # noqa: E402
+import plugin_cost  # noqa: E402
+import sandboxes  # noqa: E402
+
+from pytest_swegym.lab import Lab  # noqa: E402
+from pytest_swegym.sandbox import make_backend  # noqa: E402
+from pytest_swegym.task.files import read_tasks  # noqa: E402
+
+
+ROOT = Path(__file__).resolve().parents[1]
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--task", type=Path, default=ROOT / "task_specs" / "marshmallow_fields.swegym.toml")
+    parser.add_argument("--runs", type=int, default=9)
+    parser.add_argument("--backends", default="bubblewrap,docker")
+    parser.add_argument("--out", type=Path, default=None, help="write the figures as JSON too")
+    options = parser.parse_args()
+    (task,) = read_tasks(options.task)
+    print(f"machine: {measure.machine()}\ntask: {task.id}, {options.runs} runs each, medians\n")
+    figures = show(plugin_cost.measure(options.runs * 3))
+    labs = [Lab(make_backend(name)) for name in options.backends.split(",")]
+    prepared = {lab.backend.name: lab.prepare(task) for lab in labs}
+    docker = prepared.get("docker")
+    image = str(docker.snapshot.ref["image"]) if docker else None
+    for lab in labs:
+        figures += show(sandboxes.measure(lab, prepared[lab.backend.name], options.runs))
+        figures += show(grades.measure(lab, prepared[lab.backend.name], options.runs, image))
+        lab.close()
+    if options.out:
+        report = {"machine": measure.machine(), "task": task.id, "figures": [asdict(f) for f in figures]}
+        options.out.write_text(json.dumps(report, indent=2) + "\n")
+
+
+def show(figures: list[measure.Figure]) -> list[measure.Figure]:
+    for figure in figures:
+        print(
+            f"{figure.name:70} {figure.median:10.2f} {figure.unit:4} ± {figure.spread:.2f}  ({figure.runs} runs)",
+            flush=True,
+        )
+    return figures
+
+
+if __name__ == "__main__":
+    main()
