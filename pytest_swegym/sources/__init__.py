@@ -1,0 +1,13 @@
+"""How ``repo`` and ``base_commit`` become a tree."""
+
+from __future__ import annotations
+
+from pytest_swegym.sources.base import Source
+from pytest_swegym.sources.index import Release
+from pytest_swegym.sources.index import ca_bundle
+from pytest_swegym.sources.index import releases
+from pytest_swegym.sources.resolve import make_source
+from pytest_swegym.sources.sandbox_index import index_environment
+
+
+__all__ = ["Release", "Source", "ca_bundle", "index_environment", "make_source", "releases"]
