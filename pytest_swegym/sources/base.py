@@ -16,8 +16,10 @@ from pytest_swegym.errors import SourceError
 class Source(Protocol):
     """Where a task's tree comes from. Made without touching disk or network; both happen in the methods."""
 
-    description: str
-    """The source in words, for progress and errors; never holds a credential."""
+    @property
+    def description(self) -> str:
+        """The source in words, for progress and errors; never holds a credential."""
+        ...
 
     def key(self) -> str:
         """The content key of the tree. Called when a task is prepared, never at collection.
