@@ -1,4 +1,4 @@
-"""One warm grade, beside the bare test command in the same sandbox and beside ``docker run`` with git apply and pytest."""
+"""One warm grade, beside the bare test command and beside ``docker run`` with git apply and pytest."""
 
 from __future__ import annotations
 

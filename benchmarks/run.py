@@ -11,14 +11,14 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).parent))
 
-import grades  # noqa: E402
-import measure  # noqa: E402
-import plugin_cost  # noqa: E402
-import sandboxes  # noqa: E402
+import grades
+import measure
+import plugin_cost
+import sandboxes
+from pytest_swegym.task.files import read_tasks
 
-from pytest_swegym.lab import Lab  # noqa: E402
-from pytest_swegym.sandbox import make_backend  # noqa: E402
-from pytest_swegym.task.files import read_tasks  # noqa: E402
+from pytest_swegym.lab import Lab
+from pytest_swegym.sandbox import make_backend
 
 
 ROOT = Path(__file__).resolve().parents[1]

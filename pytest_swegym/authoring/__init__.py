@@ -1,0 +1,3 @@
+"""How a new task comes about."""
+
+from __future__ import annotations
