@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from pytest_swegym.sources.base import Source
 from pytest_swegym.sources.classify import is_test_path
-from pytest_swegym.sources.index import Release
 from pytest_swegym.sources.index import ca_bundle
-from pytest_swegym.sources.index import releases
+from pytest_swegym.sources.index import index_environment
+from pytest_swegym.sources.packages import Release
+from pytest_swegym.sources.packages import releases
 from pytest_swegym.sources.release_pair import ReleasePair
 from pytest_swegym.sources.release_pair import release_pair
 from pytest_swegym.sources.resolve import make_source
-from pytest_swegym.sources.sandbox_index import index_environment
 
 
 __all__ = [

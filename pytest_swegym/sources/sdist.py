@@ -7,7 +7,7 @@ from pathlib import Path
 
 from pytest_swegym._support.keys import content_key
 from pytest_swegym.sources.freeze import freeze
-from pytest_swegym.sources.index import find_sdist
+from pytest_swegym.sources.packages import find_sdist
 from pytest_swegym.sources.pipconf import read_settings
 from pytest_swegym.sources.transport import download
 from pytest_swegym.sources.unpack import unpack
