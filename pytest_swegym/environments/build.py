@@ -77,9 +77,7 @@ def _install(build: Build, spec: TaskSpec, base: Snapshot, packages: tuple[str, 
         build.env.update(_environment(base, own=True))
     if packages:
         if not python:
-            raise EnvironmentBuildError(
-                f"the image {spec.environment.image!r} has no Python to install packages with"
-            )
+            raise EnvironmentBuildError(f"the image {spec.environment.image!r} has no Python to install packages with")
         _packages(build, python, packages)
     for command in spec.environment.pre_install:
         build.shell(command, f"pre_install: {command}")

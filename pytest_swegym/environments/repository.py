@@ -88,9 +88,7 @@ def _record_base(build: Build, workdir: str) -> None:
     part of any patch, because the difference is taken from this state.
     """
     listed = build.run(["git", "ls-files", "-s", "-z"], "listing the tree", cwd=workdir).stdout
-    tracked = [
-        entry.split(b"\t", 1)[1] for entry in listed.split(b"\0") if entry and not entry.startswith(b"160000")
-    ]
+    tracked = [entry.split(b"\t", 1)[1] for entry in listed.split(b"\0") if entry and not entry.startswith(b"160000")]
     others = build.run(
         ["git", "ls-files", "-o", "-z", "--exclude-standard", "--directory"], "listing", cwd=workdir
     ).stdout
@@ -103,9 +101,7 @@ def _record_base(build: Build, workdir: str) -> None:
     argv = ["sh", "-c", _BASE_SCRIPT, "sh", "/tmp/swegym.exclude", "/tmp/swegym.attributes"]
     build.run(argv, "recording the base", cwd=workdir, stdin=b"".join(path + b"\0" for path in tracked))
     hide = 'cat "$1" >> .git/info/exclude; rm -f /tmp/swegym.exclude /tmp/swegym.attributes'
-    build.run(
-        ["sh", "-c", f"mkdir -p .git/info; {hide}", "sh", "/tmp/swegym.exclude"], "excluding", cwd=workdir
-    )
+    build.run(["sh", "-c", f"mkdir -p .git/info; {hide}", "sh", "/tmp/swegym.exclude"], "excluding", cwd=workdir)
 
 
 def _pattern(path: bytes) -> bytes:
@@ -115,6 +111,6 @@ def _pattern(path: bytes) -> bytes:
 
 
 def _precompile(build: Build, python: str, workdir: str) -> None:
-    """Byte-compile the tree once, so that no fork does it again. A file that does not compile is the tests' business."""
+    """Byte-compile the tree once, so that no fork does it again; what does not compile is the tests' business."""
     if python:
         build.sandbox.exec([python, "-m", "compileall", "-q", workdir], timeout=build.timeout)

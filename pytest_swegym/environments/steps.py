@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import logging
-import re
 import time
 from collections.abc import Iterator
 from collections.abc import Sequence
@@ -19,6 +18,9 @@ from pytest_swegym.sandbox.base import ExecResult
 from pytest_swegym.sandbox.base import Sandbox
 from pytest_swegym.sandbox.base import SandboxLimits
 from pytest_swegym.sandbox.base import Snapshot
+from pytest_swegym.sources import ca_bundle
+from pytest_swegym.sources import index_environment
+from pytest_swegym.sources.redact import redact
 from pytest_swegym.task import TaskSpec
 
 
@@ -26,11 +28,8 @@ log = logging.getLogger("pytest_swegym.environments")
 
 UV = f"{HOME}/bin/uv"
 _CA = f"{HOME}/ca.pem"
-#: Every name under which the tools of a build look for certificates.
-_CA_NAMES = ("SSL_CERT_FILE", "PIP_CERT", "REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE", "GIT_SSL_CAINFO")
 #: A build needs more than most tests: compilers and resolvers are hungry.
 _LIMITS = SandboxLimits(memory_mb=8192, cpus=64, pids=4096)
-_USERINFO = re.compile(r"(?<=://)[^/@\s]+@")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -47,11 +46,9 @@ class Build:
         log.info("%s", what)
         result = self.sandbox.exec(argv, cwd=cwd, env=self.env, timeout=self.timeout, stdin=stdin)
         if result.exit_code != 0:
-            reason = (
-                f"ran out of its {self.timeout:g} s" if result.timed_out else f"exit code {result.exit_code}"
-            )
+            reason = f"ran out of its {self.timeout:g} s" if result.timed_out else f"exit code {result.exit_code}"
             reason += " (out of memory)" if result.oom else ""
-            raise EnvironmentBuildError(f"{what} failed: {reason}", output=_redacted(result.output[-6000:]))
+            raise EnvironmentBuildError(f"{what} failed: {reason}", output=redact(result.output[-6000:]))
         log.debug("%s: %.1f s", what, time.monotonic() - started)
         return result
 
@@ -73,13 +70,9 @@ def building(backend: Backend, start: Snapshot, spec: TaskSpec) -> Iterator[Buil
 
 
 def _index_settings() -> tuple[dict[str, str], dict[str, Path]]:
-    from pytest_swegym.sources.index import ca_bundle
-    from pytest_swegym.sources.index import index_environment
-
+    bundle = ca_bundle()
     env = {
-        **index_environment(),
-        "PIP_DISABLE_PIP_VERSION_CHECK": "1",
-        "PIP_NO_INPUT": "1",
+        **index_environment(_CA if bundle else None),
         "PIP_ROOT_USER_ACTION": "ignore",
         "PIP_NO_CACHE_DIR": "1",
         "UV_NO_CACHE": "1",
@@ -87,11 +80,4 @@ def _index_settings() -> tuple[dict[str, str], dict[str, Path]]:
         "UV_COMPILE_BYTECODE": "1",
         "UV_PYTHON_DOWNLOADS": "never",
     }
-    bundle = ca_bundle()
-    if bundle is None:
-        return env, {}
-    return {**env, **dict.fromkeys(_CA_NAMES, _CA)}, {_CA: bundle}
-
-
-def _redacted(text: str) -> str:
-    return _USERINFO.sub("***@", text)
+    return env, {_CA: bundle} if bundle else {}
