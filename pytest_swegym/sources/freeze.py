@@ -44,7 +44,10 @@ def graft(store: GitDir, commit: str, folder: Path) -> None:
     wanted = b"".join(line[: len(commit)] + b"\n" for line in listed.splitlines())
     packs = folder / ".git" / "objects" / "pack"
     packs.mkdir(parents=True, exist_ok=True)
-    store.run("pack-objects", "-q", str(packs / "pack"), stdin=wanted)
+    # Run in the new repository, which borrows the store's objects for this one command: git makes a temporary file
+    # in the repository it runs in, and the store may be read-only.
+    borrowed = {"GIT_ALTERNATE_OBJECT_DIRECTORIES": store.text("rev-parse", "--git-path", "objects")}
+    repository.run("pack-objects", "-q", str(packs / "pack"), stdin=wanted, env=borrowed)
     (folder / ".git" / "shallow").write_text(commit + "\n")
     repository.run("update-ref", "refs/heads/main", commit)
     repository.run("symbolic-ref", "HEAD", "refs/heads/main")

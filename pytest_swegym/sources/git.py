@@ -27,8 +27,9 @@ _FULL_SHA = re.compile(r"[0-9a-f]{40}([0-9a-f]{24})?")
 class Store:
     """Existing git data on this machine; only read."""
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Path, *, live: bool = False) -> None:
         self.git = GitDir(path=path)
+        self.live = live  # whether a server may have newer branches
 
     def __str__(self) -> str:
         return str(self.git.path)
@@ -52,7 +53,7 @@ class Mirror(Store):
         self.offline = offline
         slug = re.sub(r"[^A-Za-z0-9._-]+", "-", redact(url).split("://")[-1]).strip("-.")[-80:]
         self.name = f"{slug}-{content_key(redact(url))}"
-        super().__init__(cache_dir("mirrors") / self.name)
+        super().__init__(cache_dir("mirrors") / self.name, live=not offline)
 
     def update(self, name: str | None) -> None:
         """Fetch from the server unless ``name`` is a full sha that is already here."""
@@ -62,17 +63,17 @@ class Mirror(Store):
             if self.offline:
                 raise SourceError(f"{redact(self.url)}: not in the mirror {self}, and offline is set")
             try:
-                self._make() if not self.git.path.is_dir() else self._fetch(self.git, name)
+                self._make(name) if not self.git.path.is_dir() else self._fetch(self.git, name)
             except GitError as error:
                 raise SourceError(f"{redact(self.url)}: {error}") from error
 
-    def _make(self) -> None:
+    def _make(self, name: str | None) -> None:
         """Fetch into a folder beside, and rename it: a cut leaves no half mirror."""
         partial = self.git.path.with_name(self.name + ".partial")
         shutil.rmtree(partial, ignore_errors=True)
         log.info("cloning %s (once; kept in %s)", redact(self.url), self)
         started = time.monotonic()
-        self._fetch(init(partial), None)
+        self._fetch(init(partial), name)
         partial.rename(self.git.path)
         log.info("cloned %s in %.0f s", redact(self.url), time.monotonic() - started)
 
@@ -109,7 +110,7 @@ class GitSource:
         name = self.base_commit
         found = self.store.commit(name)
         moving = not (name and _FULL_SHA.fullmatch(name))
-        if found is None or (moving and not getattr(self.store, "offline", True)):
+        if found is None or (moving and self.store.live):
             self.store.update(name)
             found = self.store.commit(name)
         if found is None:

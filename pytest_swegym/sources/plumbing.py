@@ -118,6 +118,8 @@ class GitDir:
                 stdout_as_string=False,
                 strip_newline_in_stdout=False,
             )
+        if status == 127:  # env's own word for a program that is not there
+            raise SourceError("git is needed on this machine and was not found on PATH")
         return status, stdout, stderr
 
 
