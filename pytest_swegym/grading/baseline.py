@@ -1,0 +1,106 @@
+"""What the hidden tests say before the patch: measured once per task, kept by the caller."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from dataclasses import field
+from typing import Any
+
+from pytest_swegym.errors import ConfigError
+from pytest_swegym.errors import GradingError
+from pytest_swegym.grading.integrity import UNORDERLY
+from pytest_swegym.grading.integrity import late_hooks
+from pytest_swegym.grading.integrity import suspicions
+from pytest_swegym.grading.run import Run
+from pytest_swegym.grading.run import place_tests
+from pytest_swegym.grading.run import run_tests
+from pytest_swegym.task import Outcome
+from pytest_swegym.task import Task
+from pytest_swegym.workspace import Workspace
+
+
+FORMAT = "swegym.baseline/1"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Baseline:
+    """Every test's outcome, and the ``quirks`` of the repository: what would be suspicious had a patch brought it.
+
+    ``log`` is not part of the JSON form.
+    """
+
+    tests: Mapping[str, Outcome] = field(default_factory=dict)
+    quirks: frozenset[str] = frozenset()
+    exit_code: int | None = None
+    duration: float = 0.0
+    log: bytes = field(default=b"", compare=False)
+
+    def to_dict(self) -> dict[str, Any]:
+        return {
+            "format": FORMAT,
+            "tests": {name: outcome.value for name, outcome in self.tests.items()},
+            "quirks": sorted(self.quirks),
+            "exit_code": self.exit_code,
+            "duration": self.duration,
+        }
+
+    @classmethod
+    def from_dict(cls, data: Mapping[str, Any], *, where: str = "baseline") -> Baseline:
+        """Read ``to_dict``'s form back. Raises :class:`ConfigError` for another format or a damaged one."""
+        if not isinstance(data, Mapping) or data.get("format") != FORMAT:
+            raise ConfigError(f"{where}: not a {FORMAT}")
+        try:
+            return cls(
+                tests={name: Outcome(value) for name, value in data["tests"].items()},
+                quirks=frozenset(data["quirks"]),
+                exit_code=data["exit_code"],
+                duration=data["duration"],
+            )
+        except (AttributeError, KeyError, TypeError, ValueError) as error:
+            raise ConfigError(f"{where}: damaged: {error}") from error
+
+    def excuses(self, suspicion: str) -> bool:
+        """Whether the repository does the same without the patch, or could not show whether it would."""
+        return suspicion in self.quirks or (
+            UNORDERLY in self.quirks and suspicion.startswith(("canary", "the XML", "the session"))
+        )
+
+
+def measure(task: Task, workspace: Workspace, *, patch: str = "") -> Mapping[str, Outcome]:
+    """Every test's outcome, on the base or with ``patch``; ``workspace`` is a fresh fork.
+
+    A task that lists no test runs its whole test command. Raises as :func:`measure_baseline` does, and
+    :class:`PatchError` if ``patch`` does not apply.
+    """
+    if patch.strip():
+        workspace.apply(patch)
+    return measure_baseline(task, workspace).tests
+
+
+def measure_baseline(task: Task, workspace: Workspace) -> Baseline:
+    """Run the tests as ``workspace`` stands, the hidden tests' files put in place.
+
+    Raises :class:`GradingError` if they cannot be run or do not end in time.
+    """
+    place_tests(task, workspace)
+    run = run_tests(task, workspace)
+    if run.timed_out:
+        raise GradingError(
+            f"{task.id}: its tests did not end within {task.spec.limits.timeout:g} s; raise limits.timeout"
+        )
+    return baseline_of(run, workspace.path)
+
+
+def baseline_of(run: Run, workdir: str) -> Baseline:
+    """A run as a baseline."""
+    quirks = {*suspicions(run), *late_hooks(run, workdir, ())}
+    if not run.orderly:
+        quirks.add(UNORDERLY)
+    return Baseline(
+        tests={n: test.outcome for n, test in run.seen.tests.items() if not run.canaries.owns(n)},
+        quirks=frozenset(quirks),
+        exit_code=run.exit_code,
+        duration=run.duration,
+        log=run.log,
+    )

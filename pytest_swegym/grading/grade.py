@@ -1,0 +1,190 @@
+"""A patch graded: applied to a fresh fork, the hidden tests run, and what they said weighed."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from collections.abc import Collection
+from collections.abc import Mapping
+
+from pytest_swegym.errors import PatchError
+from pytest_swegym.errors import SwegymError
+from pytest_swegym.grading.baseline import Baseline
+from pytest_swegym.grading.baseline import measure_baseline
+from pytest_swegym.grading.headers import patch_paths
+from pytest_swegym.grading.integrity import late_hooks
+from pytest_swegym.grading.integrity import proofs
+from pytest_swegym.grading.integrity import suspicions
+from pytest_swegym.grading.junit import read_junit
+from pytest_swegym.grading.junit import write_junit
+from pytest_swegym.grading.match import canonical
+from pytest_swegym.grading.match import is_selector
+from pytest_swegym.grading.match import match
+from pytest_swegym.grading.protect import protect_files
+from pytest_swegym.grading.run import Run
+from pytest_swegym.grading.run import place_tests
+from pytest_swegym.grading.run import run_tests
+from pytest_swegym.task import F2P_OK
+from pytest_swegym.task import P2P_OK
+from pytest_swegym.task import Grade
+from pytest_swegym.task import Outcome
+from pytest_swegym.task import Task
+from pytest_swegym.task import TestResult
+from pytest_swegym.task import Verdict
+from pytest_swegym.workspace import Workspace
+
+
+#: Part of every content key: a change in what a verdict means makes old results old.
+GRADER_VERSION = "1"
+
+
+def grade(
+    task: Task, patch: str, workspace: Workspace, *, baseline: Baseline | None = None, protect: str = "strict"
+) -> Grade:
+    """Grade ``patch`` in ``workspace``, a fresh fork of the repository (never the solver's sandbox).
+
+    Without a ``baseline``, one is measured if the verdict depends on it, in another fork (``workspace.reset``).
+    Raises :class:`GradingError` if the tests cannot be run at all, :class:`SandboxError` if the sandbox failed.
+    """
+    try:
+        method = workspace.apply(patch)
+    except PatchError as error:
+        return _unapplied(task, str(error))
+    restored = protect_files(workspace, task.hidden, patch, protect)
+    place_tests(task, workspace)
+    run = run_tests(task, workspace)
+    own = patch_paths(patch) - set(restored) - patch_paths(task.hidden.patch)
+    known = _Lazy(baseline, lambda: _measured(task, workspace))
+    doubts = suspicions(run) + late_hooks(run, workspace.path, own)
+    if doubts:
+        before = known.get()
+        doubts = [doubt for doubt in doubts if before is None or not before.excuses(doubt)]
+    bent = proofs(run) + sorted(set(doubts))
+    return _judged(task, run, bent, known, restored=restored, method=method)
+
+
+class _Lazy:
+    """A baseline, measured when first asked for."""
+
+    def __init__(self, given: Baseline | None, make: Callable[[], Baseline | None]) -> None:
+        self.given, self._make = given, make
+
+    def get(self) -> Baseline | None:
+        if self.given is None:
+            self.given, self._make = self._make(), lambda: None
+        return self.given
+
+
+def _measured(task: Task, workspace: Workspace) -> Baseline | None:
+    """The baseline from a fresh fork; ``None`` if the workspace cannot be forked, or the base has no result."""
+    try:
+        workspace.reset()
+        return measure_baseline(task, workspace)
+    except SwegymError:
+        return None
+
+
+def _unapplied(task: Task, reason: str) -> Grade:
+    return Grade(
+        verdict=Verdict.INVALID_PATCH,
+        fail_to_pass=dict.fromkeys(task.hidden.fail_to_pass, Outcome.MISSING),
+        pass_to_pass=dict.fromkeys(task.hidden.pass_to_pass, Outcome.MISSING),
+        reasons=(reason,),
+    )
+
+
+def _judged(task: Task, run: Run, bent: list[str], known: _Lazy, *, restored: list[str], method: str) -> Grade:
+    xml = write_junit(
+        (test for name, test in run.seen.tests.items() if not run.canaries.owns(name)),
+        suite=task.id,
+        properties={"runner": run.seen.runner, "exit_code": str(run.exit_code), "grader": GRADER_VERSION},
+    )
+    tests = read_junit(xml)
+    before = _needed_baseline(task, tests, known)
+    f2p, p2p = _lists(task, tests, before)
+    verdict, reasons = _verdict(task, run, bent, f2p, p2p)
+    return Grade(
+        verdict=verdict,
+        fail_to_pass=f2p,
+        pass_to_pass=p2p,
+        tests=tests,
+        baseline={name: before[name] for name in (*f2p, *p2p) if name in before},
+        reasons=tuple(reasons),
+        protected=tuple(restored),
+        exit_code=run.exit_code,
+        duration=run.duration,
+        junit_xml=xml,
+        log=run.log,
+        apply_method=method,
+    )
+
+
+def _needed_baseline(task: Task, tests: Mapping[str, TestResult], known: _Lazy) -> Mapping[str, Outcome]:
+    listed = (*task.hidden.fail_to_pass, *task.hidden.pass_to_pass)
+    runner = task.spec.runner
+    selectors = any(is_selector(canonical(each, runner), runner, tests.keys()) for each in listed)
+    before = known.get() if selectors or known.given else None
+    return before.tests if before else {}
+
+
+def _lists(
+    task: Task, tests: Mapping[str, TestResult], before: Mapping[str, Outcome]
+) -> tuple[dict[str, Outcome], dict[str, Outcome]]:
+    ran = {name: test.outcome for name, test in tests.items()}
+    hidden, runner = task.hidden, task.spec.runner
+    f2p = match(hidden.fail_to_pass, ran, before, runner=runner, ok=F2P_OK, broken_before=True)
+    p2p = match(hidden.pass_to_pass, ran, before, runner=runner, ok=P2P_OK, broken_before=False)
+    return f2p, {name: outcome for name, outcome in p2p.items() if name not in f2p}
+
+
+def _verdict(
+    task: Task, run: Run, bent: list[str], f2p: Mapping[str, Outcome], p2p: Mapping[str, Outcome]
+) -> tuple[Verdict, list[str]]:
+    reasons = _shortfalls("FAIL_TO_PASS", f2p, F2P_OK) + _shortfalls("PASS_TO_PASS", p2p, P2P_OK)
+    ends = _ending(task, run)
+    if not run.orderly and not reasons and run.exit_code == 0 and not run.timed_out:
+        bent = [*bent, "the process ended with 0 before its session did, with nothing failed so far"]
+    if bent:
+        return Verdict.TAMPERED, bent + ends + reasons
+    if run.timed_out:
+        return Verdict.TIMEOUT, ends + reasons
+    if ends or reasons:
+        return Verdict.UNRESOLVED, ends + reasons
+    return Verdict.RESOLVED, []
+
+
+def _ending(task: Task, run: Run) -> list[str]:
+    """Why a run that did not end in order cannot be believed, in words."""
+    said = []
+    if run.timed_out:
+        said.append(f"the tests did not end within {task.spec.limits.timeout:g} s")
+    elif run.seen.broken:
+        said.append(f"the runner broke: {run.seen.broken.strip().splitlines()[-1]}")
+    elif run.seen.status is None:
+        said.append(f"the test process ended before its tests did (exit code {run.exit_code})")
+    elif run.seen.status not in (0, 1):
+        said.append(f"the test session could not do its work (exit code {run.seen.status})")
+    elif run.exit_code != run.seen.status:
+        said.append(f"the session ended with {run.seen.status}, its process with {run.exit_code}")
+    elif run.seen.status and not any(
+        test.outcome in (Outcome.FAILED, Outcome.ERROR) for test in run.seen.tests.values()
+    ):
+        said.append("the session ended with 1 although no test failed")
+    if run.oom:
+        said.append(f"a process was killed for memory (limit {task.spec.limits.memory_mb} MiB)")
+    return said
+
+
+def _shortfalls(label: str, listed: Mapping[str, Outcome], ok: Collection[Outcome]) -> list[str]:
+    missing = [name for name, outcome in listed.items() if outcome is Outcome.MISSING]
+    failed = [f"{name} ({outcome.value})" for name, outcome in listed.items() if outcome not in ok]
+    failed = [text for text in failed if not text.endswith("(missing)")]
+    said = []
+    if failed:
+        said.append(f"{label}: {len(failed)} of {len(listed)} do not pass: {_some(failed)}")
+    if missing:
+        said.append(f"{label}: {len(missing)} of {len(listed)} never ran: {_some(missing)}")
+    return said
+
+
+def _some(names: list[str]) -> str:
+    return ", ".join(names[:10]) + (f" and {len(names) - 10} more" if len(names) > 10 else "")

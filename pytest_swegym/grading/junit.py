@@ -1,0 +1,129 @@
+"""JUnit XML: the artefact of every attempt, and the second witness of a run. The one door to junitparser."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+from pytest_swegym.errors import GradingError
+from pytest_swegym.task import Outcome
+from pytest_swegym.task import TestResult
+
+
+#: What XML 1.0 cannot hold.
+_ILLEGAL = re.compile("[^\t\n\r\u0020-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
+
+
+def write_junit(tests: Iterable[TestResult], *, suite: str = "swegym", properties: dict[str, str]) -> bytes:
+    """``junit.xml`` of the controller: each case holds its exact id and outcome as properties."""
+    from junitparser import Error
+    from junitparser import Failure
+    from junitparser import JUnitXml
+    from junitparser import Properties
+    from junitparser import Property
+    from junitparser import Skipped
+    from junitparser import TestCase
+    from junitparser import TestSuite
+
+    kinds = {Outcome.FAILED: Failure, Outcome.ERROR: Error, Outcome.SKIPPED: Skipped, Outcome.XFAILED: Skipped}
+    whole = JUnitXml()
+    part = TestSuite(suite)
+    for name, value in properties.items():
+        part.add_property(name, _clean(value))
+    for test in tests:
+        classname, name = split_id(test.id)
+        case = TestCase(_clean(name), _clean(classname), test.duration)
+        own = Properties()
+        own.add_property(Property("swegym_id", json.dumps(test.id)))
+        own.add_property(Property("swegym_outcome", test.outcome.value))
+        case.append(own)
+        if test.outcome in kinds:
+            first = test.message.strip().splitlines()[-1:] or [test.outcome.value]
+            result = kinds[test.outcome](_clean(first[0][:200]), test.outcome.value)
+            result.text = _clean(test.message)
+            case.result = [result]
+        part.add_testcase(case)
+    whole.add_testsuite(part)
+    whole.update_statistics()
+    return bytes(whole.tostring())
+
+
+def read_junit(data: bytes) -> dict[str, TestResult]:
+    """The results in a ``junit.xml`` that :func:`write_junit` made. Raises :class:`GradingError` for anything else."""
+    from junitparser import JUnitXml
+    from junitparser import JUnitXmlError
+    from junitparser import Properties
+    from junitparser import TestSuite
+
+    found: dict[str, TestResult] = {}
+    try:
+        whole = JUnitXml.fromstring(data)
+        suites = [whole] if isinstance(whole, TestSuite) else list(whole)
+        for case in (case for suite in suites for case in suite):
+            own = {item.name: item.value for item in case.child(Properties)}
+            name, outcome = json.loads(own["swegym_id"]), Outcome(own["swegym_outcome"])
+            message = "".join(result.text or "" for result in case.result)
+            found[name] = TestResult(id=name, outcome=outcome, duration=case.time or 0.0, message=message)
+    except (JUnitXmlError, KeyError, TypeError, ValueError, SyntaxError) as error:
+        raise GradingError(f"junit.xml cannot be read: {type(error).__name__}: {error}") from error
+    return found
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Witness:
+    """What the XML of the test process itself says: every case it names, and those that did not go well."""
+
+    named: frozenset[tuple[str, str]]
+    bad: frozenset[tuple[str, str]]
+
+
+def read_witness(data: bytes | None) -> Witness | None:
+    """Read the process's own XML; ``None`` if there is none, or it is cut or no XML."""
+    from junitparser import Error
+    from junitparser import Failure
+    from junitparser import JUnitXml
+    from junitparser import JUnitXmlError
+    from junitparser import TestSuite
+
+    if not data or b"<!" in data:  # no document type, so no entity that expands; pytest writes neither
+        return None
+    named, bad = set(), set()
+    try:
+        whole = JUnitXml.fromstring(data)
+        for suite in [whole] if isinstance(whole, TestSuite) else whole:
+            for case in suite:
+                key = (case.classname or "", case.name or "")
+                named.add(key)
+                if any(isinstance(result, (Failure, Error)) for result in case.result):
+                    bad.add(key)
+    except (JUnitXmlError, TypeError, ValueError, SyntaxError):
+        return None
+    return Witness(named=frozenset(named), bad=frozenset(bad))
+
+
+def split_id(test_id: str) -> tuple[str, str]:
+    """``(classname, name)`` of an id, as pytest writes them: ``a/b.py::C::t[x]`` is ``("a.b.C", "t[x]")``."""
+    path, bracket, rest = test_id.partition("[")
+    if "::" not in path and "/" not in path and not path.endswith(".py") and not bracket:
+        classname, _, name = path.rpartition(".")  # a unittest id
+        return classname, name
+    names = [name for name in path.split("::") if name != "()"]
+    names[0] = re.sub(r"\.py$", "", names[0].replace("/", "."))
+    names[-1] += bracket + rest
+    return ".".join(names[:-1]), names[-1]
+
+
+def witness_key(test_id: str) -> tuple[str, str]:
+    """Where an id is found in the process's XML: pytest writes illegal characters as ``#xNN``."""
+    classname, name = split_id(test_id)
+    return _mangle(classname), _mangle(name)
+
+
+def _mangle(text: str) -> str:
+    return _ILLEGAL.sub(lambda m: f"#x{ord(m[0]):02X}" if ord(m[0]) <= 0xFF else f"#x{ord(m[0]):04X}", text)
+
+
+def _clean(text: str) -> str:
+    return _ILLEGAL.sub("\ufffd", text)

@@ -1,0 +1,81 @@
+"""The ids a task lists, found among the ids that ran."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Collection
+from collections.abc import Mapping
+
+from pytest_swegym.task import Outcome
+
+
+_PRINTED = re.compile(r"(\w+) \(([\w.]+)\)")
+
+
+def canonical(test_id: str, runner: str) -> str:
+    """One spelling per id.
+
+    ``./tests/x.py::T::()::t`` is ``tests/x.py::T::t``; what unittest prints, ``test_m (pkg.mod.Case)`` or
+    ``test_m (pkg.mod.Case.test_m)``, is ``pkg.mod.Case.test_m``.
+    """
+    if runner == "unittest":
+        printed = _PRINTED.fullmatch(test_id)
+        if printed:
+            method, owner = printed.groups()
+            return owner if owner.endswith("." + method) else f"{owner}.{method}"
+        return test_id
+    while test_id.startswith("./"):
+        test_id = test_id[2:]
+    return test_id.replace("::()::", "::")
+
+
+def is_selector(listed: str, runner: str, known: Collection[str]) -> bool:
+    """Whether an entry stands for several tests: a file, a folder, or for unittest a module or a class."""
+    if runner == "pytest":
+        return "::" not in listed
+    return listed not in known and any(under(listed, each, runner) for each in known)
+
+
+def under(selector: str, test_id: str, runner: str) -> bool:
+    """Whether a test lies in the file, folder, module or class called ``selector``."""
+    selector = canonical(selector, runner).rstrip("/")
+    if runner == "unittest":
+        dotted = selector[:-3] if selector.endswith(".py") else selector
+        return test_id.startswith(dotted.replace("/", ".") + ".")
+    return selector == "." or test_id == selector or test_id.startswith((selector + "::", selector + "/"))
+
+
+def match(
+    listed: Collection[str],
+    ran: Mapping[str, Outcome],
+    baseline: Mapping[str, Outcome],
+    *,
+    runner: str,
+    ok: Collection[Outcome],
+    broken_before: bool,
+) -> dict[str, Outcome]:
+    """The outcome of each listed test.
+
+    A selector stands for the tests in it that were ``ok`` before the patch; with ``broken_before`` for those that were
+    not, among them tests that could not even be collected then.
+    """
+    found: dict[str, Outcome] = {}
+    known = ran.keys() | baseline.keys()
+    for entry in listed:
+        name = canonical(entry, runner)
+        if name in ran and "::" in name:
+            found[entry] = ran[name]
+        elif not is_selector(name, runner, known):
+            found[entry] = ran.get(name, Outcome.MISSING)
+        else:
+            tests = [each for each in known if under(name, each, runner) and _is_test(each, runner, ran)]
+            chosen = [each for each in sorted(tests) if (baseline.get(each) in ok) is not broken_before]
+            found.update({each: ran.get(each, Outcome.MISSING) for each in chosen})
+            if not chosen:
+                found[entry] = Outcome.MISSING
+    return found
+
+
+def _is_test(test_id: str, runner: str, ran: Mapping[str, Outcome]) -> bool:
+    """A file that could not be collected has an entry of its own; it counts only while it is still broken."""
+    return runner == "unittest" or "::" in test_id or test_id in ran

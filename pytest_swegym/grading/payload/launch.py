@@ -1,0 +1,194 @@
+"""What the graded process runs before any code of the repository: Python 3.6 and later, standard library only.
+
+The controller sends one JSON object through stdin: a key, these sources, files to put in place, and what to run.
+Nothing of it is ever on disk, in the environment or in the argument list.
+"""
+
+import binascii
+import fcntl
+import hashlib
+import json
+import os
+import sys
+import traceback
+import types
+import zlib
+
+
+MYPY = False
+if MYPY:
+    from typing import Any
+    from typing import Callable
+    from typing import Dict
+    from typing import List
+
+    Job = Dict[str, Any]
+    Emit = Callable[..., None]
+
+#: Largest result file that is sent through the channel, in bytes.
+XML_LIMIT = 32 * 2**20
+
+
+def open_channel(key: bytes, descriptor: int) -> "Emit":
+    """Return ``emit(kind, *values)``, which writes one authenticated line per call.
+
+    Each line's digest makes the next line's key, so a line can be neither invented, dropped nor moved. Everything it
+    needs is held by the closure: tests may replace ``os``, ``json`` or the clock as they like.
+    """
+    try:
+        moved = fcntl.fcntl(descriptor, fcntl.F_DUPFD_CLOEXEC, 200)
+    except (OSError, ValueError):
+        moved = fcntl.fcntl(descriptor, fcntl.F_DUPFD_CLOEXEC, 20)
+    os.close(descriptor)
+    keys = [key]
+    digest_of, hexlify, write, getpid = hashlib.blake2b, binascii.hexlify, os.write, os.getpid
+    quote = json.encoder.encode_basestring_ascii
+    owner = getpid()
+
+    def emit(*values: "Any") -> None:
+        if getpid() != owner:
+            return  # a child forked by a test: its copy of the session is not the session
+        cells = [quote(v) if isinstance(v, str) else "%.6f" % v for v in values]
+        body = ("[" + ",".join(cells) + "]").encode("ascii")
+        digest = digest_of(body, key=keys[0]).digest()
+        keys[0] = digest[32:]
+        line = hexlify(digest[:16]) + b" " + body + b"\n"
+        try:
+            while line:
+                line = line[write(moved, line) :]
+        except OSError:
+            pass  # closed under us: the controller misses the end and says so
+
+    return emit
+
+
+class Seal:
+    """Notices that a file which decides the verdict was changed while the tests ran."""
+
+    def __init__(self, paths: "List[str]", emit: "Emit") -> None:
+        self._emit = emit
+        self._open, self._read, self._close, self._flags = os.open, os.read, os.close, os.O_RDONLY
+        self._sha = hashlib.sha256
+        here = os.getcwd()
+        self._sealed = {os.path.join(here, path): (path, b"") for path in paths}
+        self._sealed = {full: (path, self._digest(full)) for full, (path, _) in self._sealed.items()}
+
+    def _digest(self, full: str) -> bytes:
+        try:
+            handle = self._open(full, self._flags)
+        except OSError:
+            return b"absent"
+        try:
+            digest = self._sha()
+            while True:
+                block = self._read(handle, 1 << 16)
+                if not block:
+                    return digest.digest()
+                digest.update(block)
+        except OSError:
+            return b"unreadable"
+        finally:
+            self._close(handle)
+
+    def check(self, full: "Any" = None) -> None:
+        """Tell of every sealed file (or of ``full`` alone, if it is one) that is no longer what it was."""
+        for name in list(self._sealed) if full is None else [full]:
+            if name in self._sealed:
+                path, digest = self._sealed[name]
+                if self._digest(name) != digest:
+                    del self._sealed[name]
+                    self._emit("bent", "edited " + path)
+
+
+class Guard:
+    """Remembers what the test machinery is made of, and tells what was replaced since."""
+
+    def __init__(self, emit: "Emit") -> None:
+        self._emit = emit
+        self._parts = []  # type: List[Any]
+        self._told = set()  # type: Any
+
+    def watch(self, owner: "Any", label: str, names: "Any") -> None:
+        """Remember attributes of a module or a class; those that this version does not have are passed over."""
+        for name in names:
+            value = owner.__dict__.get(name, self)
+            if value is not self:
+                inner = getattr(value, "__func__", value)
+                self._parts.append((owner.__dict__, name, value, inner, getattr(inner, "__code__", None), label))
+
+    def check(self) -> None:
+        """Tell of every part that is no longer what it was, each once."""
+        for space, name, value, inner, code, label in self._parts:
+            if space.get(name) is not value or getattr(inner, "__code__", None) is not code:
+                what = label + "." + name
+                if what not in self._told:
+                    self._told.add(what)
+                    self._emit("bent", "replaced " + what)
+
+
+def put_files(files: "Dict[str, str]") -> None:
+    """Write ``files`` (path -> text), in place of whatever is there."""
+    for path, text in files.items():
+        folder = os.path.dirname(path)
+        if folder and not os.path.isdir(folder):
+            os.makedirs(folder)
+        if os.path.islink(path) or os.path.exists(path):
+            os.unlink(path)
+        with open(path, "wb") as file:
+            file.write(text.encode("utf-8", "surrogateescape"))
+
+
+def python_path(job: "Job") -> "List[str]":
+    """Where the plain command would have looked for modules first; also puts PYTHONPATH back for children."""
+    kept = os.environ.pop("SWEGYM_PYTHONPATH", None)
+    first = [os.getcwd()] if job["cwd_on_path"] else []
+    if kept is None:
+        return first
+    os.environ["PYTHONPATH"] = kept
+    return first + [os.path.abspath(entry) for entry in kept.split(os.pathsep) if entry]
+
+
+def send_xml(path: str, emit: "Emit") -> None:
+    """Send the result file that the test process wrote, as the second witness."""
+    try:
+        with open(path, "rb") as file:
+            data = file.read(XML_LIMIT + 1)
+    except OSError:
+        return
+    if len(data) <= XML_LIMIT:
+        emit("xml", binascii.b2a_base64(zlib.compress(data, 1)).decode("ascii").strip())
+
+
+def main(job: "Job") -> None:
+    """Run the job, tell its end, and leave at once: nothing registered for the exit gets to run."""
+    leave, flush = os._exit, (sys.stdout.flush, sys.stderr.flush)
+    null = os.open(os.devnull, os.O_RDONLY)
+    os.dup2(null, 0)
+    os.close(null)
+    emit = open_channel(binascii.unhexlify(job.pop("key")), 3)
+    emit("start", "%d.%d" % sys.version_info[:2])
+    status = 70
+    try:
+        put_files(job.pop("files"))
+        seal = Seal(job.pop("sealed"), emit)
+        guard = Guard(emit)
+        runner = types.ModuleType("swegym_runner")
+        exec(compile(job.pop("runner_source"), "<swegym>", "exec"), runner.__dict__)
+        status = runner.run(job, python_path(job), emit, guard, seal)
+        guard.check()
+        seal.check()
+        if job["xml"]:
+            send_xml(job["xml"], emit)
+        emit("end", status)
+    except SystemExit as exit:
+        status = exit.code if isinstance(exit.code, int) else int(exit.code is not None)
+    except BaseException:
+        text = traceback.format_exc()
+        sys.stderr.write(text)
+        emit("broken", text[-2000:])
+    for each in flush:
+        try:
+            each()
+        except Exception:
+            pass
+    leave(status & 0xFF)

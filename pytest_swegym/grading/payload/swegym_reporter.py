@@ -1,0 +1,261 @@
+"""Runs pytest (3.x to 9.x, Python 3.6 and later) and streams what each test came to."""
+
+import os
+import sys
+
+
+MYPY = False
+if MYPY:
+    from typing import Any
+    from typing import Dict
+    from typing import Generator
+    from typing import List
+
+#: Options of a repository's own settings that would end, split or shrink a run.
+NEUTRAL = (
+    ("maxfail", 0),
+    ("stepwise", False),
+    ("lf", False),
+    ("failedfirst", False),
+    ("newfirst", False),
+    ("cacheclear", False),
+    ("collectonly", False),
+    ("setuponly", False),
+    ("setupplan", False),
+    ("usepdb", False),
+    ("trace", False),
+    ("continue_on_collection_errors", True),
+    ("numprocesses", None),  # pytest-xdist: in one process, where the machinery can be watched
+    ("dist", "no"),
+    ("tx", []),
+    ("looponfail", False),
+    ("cov_fail_under", 0),
+    ("randomly_seed", 0),
+    ("junitprefix", None),
+)
+#: Options that take the next argument, which is then no path.
+WITH_VALUE = frozenset(
+    "-k -m -n -p -c -o -r -W --tb --durations --maxfail --color --capture --rootdir --confcutdir --import-mode"
+    " --ignore --ignore-glob --deselect --basetemp --junitxml --junit-prefix --cov --cov-report --cov-config"
+    " --timeout --dist --log-level --verbosity --override-ini --pythonwarnings".split()
+)
+#: Hooks through which an outcome could be rewritten.
+HOOKS = (
+    "pytest_runtest_protocol",
+    "pytest_runtest_setup",
+    "pytest_runtest_call",
+    "pytest_runtest_teardown",
+    "pytest_runtest_makereport",
+    "pytest_runtest_logreport",
+    "pytest_pyfunc_call",
+    "pytest_runtestloop",
+    "pytest_collection_modifyitems",
+    "pytest_pycollect_makeitem",
+    "pytest_sessionfinish",
+)
+MACHINERY = (
+    ("_pytest.runner", "", "pytest_runtest_makereport call_runtest_hook runtestprotocol pytest_runtest_protocol"
+     " pytest_runtest_call pytest_runtest_setup pytest_runtest_teardown CallInfo SetupState TestReport"),
+    ("_pytest.runner", "CallInfo", "__init__ from_call"),
+    ("_pytest.reports", "TestReport", "__init__ from_item_and_call"),
+    ("_pytest.reports", "BaseReport", "passed failed skipped"),
+    ("_pytest.main", "", "_main wrap_session pytest_runtestloop pytest_cmdline_main"),
+    ("_pytest.python", "", "pytest_pyfunc_call"),
+    ("_pytest.python", "Function", "runtest setup"),
+    ("_pytest.unittest", "TestCaseFunction", "runtest addError addFailure addSuccess addUnexpectedSuccess"),
+    ("_pytest.outcomes", "", "Failed Skipped Exit OutcomeException fail skip xfail exit"),
+    ("_pytest.python_api", "", "raises approx RaisesContext"),
+    ("_pytest.python_api", "RaisesContext", "__exit__"),
+    ("_pytest.python_api", "ApproxScalar", "__eq__"),
+    ("_pytest.raises", "", "raises RaisesExc"),
+    ("_pytest.raises", "RaisesExc", "__exit__ matches"),
+    ("_pytest.skipping", "", "pytest_runtest_makereport pytest_runtest_setup pytest_runtest_call"),
+    ("_pytest.assertion.rewrite", "AssertionRewriter", "run visit_Assert"),
+    ("_pytest.junitxml", "LogXML", "pytest_runtest_logreport pytest_sessionfinish finalize"),
+    ("pluggy._callers", "", "_multicall"),
+    ("pluggy.callers", "", "_multicall"),
+    ("pluggy._hooks", "HookCaller", "__call__"),
+    ("pluggy.hooks", "_HookCaller", "__call__"),
+    ("builtins", "", "AssertionError"),
+)  # fmt: skip
+
+
+def watch_machinery(guard: "Any") -> None:
+    import unittest.case
+
+    for module_name, class_name, names in MACHINERY:
+        owner = sys.modules.get(module_name)
+        if class_name:
+            owner = getattr(owner, class_name, None)
+        if owner is not None:
+            guard.watch(owner, module_name + ("." + class_name if class_name else ""), names.split())
+    case = unittest.case.TestCase
+    names_of_case = [name for name in case.__dict__ if name.startswith("assert")]
+    guard.watch(case, "unittest.TestCase", names_of_case + ["run", "__call__", "fail", "failureException"])
+
+
+class Hooks:
+    """Tells of implementations of the deciding hooks that came after the environment's own plugins."""
+
+    def __init__(self, emit: "Any") -> None:
+        self._emit = emit
+        self._known = {}  # type: Dict[str, Any]
+        self._counts = {}  # type: Dict[str, int]
+        self._relay = None  # type: Any
+
+    def record(self, relay: "Any") -> None:
+        self._relay = relay
+        for name in HOOKS:
+            caller = getattr(relay, name, None)
+            if caller is not None:
+                found = implementations(caller)
+                self._known[name] = (caller, {id(each.function): each.function for each in found})
+                self._counts[name] = len(found)
+
+    def check(self) -> None:
+        for name in self._counts:
+            caller, known = self._known[name]
+            if getattr(self._relay, name, None) is not caller:
+                self._known[name] = (getattr(self._relay, name, None), known)
+                self._emit("bent", "replaced hook." + name)
+                continue
+            found = implementations(caller)
+            if len(found) == self._counts[name]:
+                continue
+            self._counts[name] = len(found)
+            for each in found:
+                if id(each.function) not in known:
+                    known[id(each.function)] = each.function
+                    if not is_builtin(each.function):
+                        self._emit("hook", name, *origin(each.function))
+
+
+def implementations(caller: "Any") -> "List[Any]":
+    if hasattr(caller, "get_hookimpls"):
+        return list(caller.get_hookimpls())
+    return list(caller._nonwrappers) + list(caller._wrappers)
+
+
+def is_builtin(function: "Any") -> bool:
+    """Whether a function is what pytest itself calls by that name (some of its plugins register late)."""
+    inner = getattr(function, "__func__", function)
+    found = sys.modules.get(str(getattr(inner, "__module__", "")))
+    if not getattr(found, "__name__", "").startswith("_pytest."):
+        return False
+    for part in str(inner.__qualname__).split("."):
+        found = getattr(found, part, None)
+    home = os.path.dirname(sys.modules["_pytest.config"].__file__ or "")
+    return found is inner and inner.__code__.co_filename.startswith(os.path.dirname(home))
+
+
+def origin(function: "Any") -> "List[str]":
+    inner = getattr(function, "__func__", function)
+    code = getattr(inner, "__code__", None)
+    module = str(getattr(inner, "__module__", "?"))
+    return [module + "." + str(getattr(inner, "__qualname__", "?")), str(getattr(code, "co_filename", "?"))]
+
+
+def text_of(report: "Any") -> str:
+    """The end of what a report says, however odd its parts are."""
+    try:
+        longrepr = report.longrepr
+        if isinstance(longrepr, tuple) and len(longrepr) == 3:
+            return str(longrepr[2])[-2000:]
+        return str(longrepr or "")[-2000:]
+    except Exception:
+        return "(no text)"
+
+
+def settle(config: "Any", job: "Any") -> None:
+    for name, value in NEUTRAL:
+        if hasattr(config.option, name):
+            setattr(config.option, name, value)
+    if hasattr(config.option, "xmlpath"):
+        config.option.xmlpath = job["xml"]
+
+
+def arguments(job: "Any") -> "List[str]":
+    """The command's own arguments; the listed files follow unless it names paths itself."""
+    args = [arg for arg in job["args"]]
+    named = []
+    for before, arg in zip([""] + args, args):
+        path = arg.split("::")[0]
+        if path and not arg.startswith("-") and before not in WITH_VALUE and os.path.exists(path):
+            named.append(os.path.normpath(path))
+    wanted = [] if named else list(job["targets"])
+    for path in job["canaries"]:
+        covered = any(top == "." or path.startswith(top + "/") for top in named)
+        if not covered and (wanted or named):
+            wanted.append(path)
+    there = [path for path in wanted if os.path.exists(path)]
+    return ["-o", "junit_family=xunit1", "-o", "junit_logging=no"] + args + sorted(set(there))
+
+
+def make_plugin(pytest: "Any", job: "Any", path: "List[str]", emit: "Any", guard: "Any", seal: "Any") -> "Any":
+    hooks = Hooks(emit)
+
+    class Reporter:
+        @pytest.hookimpl(hookwrapper=True, tryfirst=True)
+        def pytest_cmdline_parse(self) -> "Generator[None, Any, None]":
+            sys.path[:0] = path  # only now: pytest itself is loaded
+            outcome = yield
+            if outcome.excinfo is None:
+                settle(outcome.get_result(), job)
+
+        @pytest.hookimpl(hookwrapper=True, tryfirst=True)
+        def pytest_load_initial_conftests(self, early_config: "Any") -> "Generator[None, Any, None]":
+            known = early_config.known_args_namespace
+            if hasattr(known, "cov_fail_under"):
+                known.cov_fail_under = 0
+            watch_machinery(guard)  # the environment's plugins are in, nothing of the repository is
+            hooks.record(early_config.pluginmanager.hook)
+            yield
+
+        def pytest_configure(self, config: "Any") -> None:
+            root = str(getattr(config, "rootpath", None) or config.rootdir)
+            prefix = os.path.relpath(root, os.getcwd())
+            emit("root", "" if prefix == "." else prefix)
+
+        def pytest_collectreport(self, report: "Any") -> None:
+            seal.check(os.path.join(os.getcwd(), report.nodeid.split("::")[0]))
+            if report.outcome != "passed":
+                emit("collect", report.nodeid, report.outcome, text_of(report))
+
+        def pytest_collection_finish(self, session: "Any") -> None:
+            seal.check()
+            guard.check()
+            hooks.check()
+            emit("collected", len(session.items))
+
+        @pytest.hookimpl(tryfirst=True)
+        def pytest_runtest_logreport(self, report: "Any") -> None:
+            outcome = report.outcome
+            guard.check()
+            hooks.check()
+            emit(
+                "test",
+                report.nodeid,
+                str(report.when),
+                outcome,
+                1 if hasattr(report, "wasxfail") else 0,
+                getattr(report, "duration", 0.0),
+                "" if outcome == "passed" else text_of(report),
+                1 if type(report).__name__ in ("SubtestReport", "SubTestReport") else 0,
+            )
+
+    return Reporter()
+
+
+def run(job: "Any", path: "List[str]", emit: "Any", guard: "Any", seal: "Any") -> int:
+    """Run pytest as the command would, and return its exit status."""
+    try:
+        import pytest
+    except ImportError as error:
+        if getattr(error, "name", None) != "pytest":
+            raise
+        emit("absent", "pytest")
+        return 4
+    emit("runner", "pytest " + str(pytest.__version__))
+    args = arguments(job)
+    sys.argv = [os.path.join(os.path.dirname(os.path.abspath(pytest.__file__)), "__main__.py")] + args
+    return int(pytest.main(args, plugins=[make_plugin(pytest, job, path, emit, guard, seal)]))

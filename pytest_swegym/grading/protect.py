@@ -1,0 +1,135 @@
+"""Files that decide the verdict go back to the base before grading; what a patch tried there is reported."""
+
+from __future__ import annotations
+
+import re
+import sys
+from collections.abc import Collection
+from pathlib import PurePosixPath
+
+from pytest_swegym.errors import ConfigError
+from pytest_swegym.grading.headers import patch_paths
+from pytest_swegym.grading.tables import with_tables_of
+from pytest_swegym.task import Hidden
+from pytest_swegym.workspace import Workspace
+
+
+#: ``strict``: everything below. ``tests``: test files. ``off``: only the files of the hidden tests themselves.
+LEVELS = ("strict", "tests", "off")
+_SETTINGS = frozenset(
+    "conftest.py pytest.ini .pytest.ini pytest.toml .pytest.toml tox.ini setup.cfg .coveragerc".split()
+)
+#: Names that the runner imports, which a new file in the repository must not take.
+_RUNNER_MODULES = frozenset(
+    "pytest _pytest pluggy iniconfig packaging attr attrs py exceptiongroup tomli pygments colorama coverage xdist"
+    " execnet junitparser".split()
+)
+_TEST_FILE = re.compile(r"(?:test_.*|.*_test|tests)\.py")
+#: Folders from which modules are imported by their bare name.
+_IMPORT_ROOTS = ("", "src", "lib")
+
+
+def protect_files(workspace: Workspace, hidden: Hidden, patch: str, level: str = "strict") -> list[str]:
+    """Put the protected files that ``patch`` touched back; returns their paths. Call it after the patch is applied."""
+    if level not in LEVELS:
+        raise ConfigError(f"unknown protection {level!r}; choose from {', '.join(LEVELS)}")
+    # Both views: git does not list ignored files as changed, and headers do not show what a fuzzy apply did.
+    changed = set(workspace.changed()) | patch_paths(patch)
+    if not changed:
+        return []
+    base = set(workspace.base_files())
+    paths = protected_paths(changed, base, hidden, level)
+    tables = [path for path in paths if PurePosixPath(path).name == "pyproject.toml" and path in base]
+    kept = {path: _read(workspace, path) for path in tables}
+    workspace.restore(paths)
+    for path, patched in kept.items():
+        merged = with_tables_of(_read(workspace, path) or "", patched)
+        if merged is not None:
+            workspace.write(path, merged)
+            if merged == patched:
+                paths.remove(path)
+    return paths
+
+
+def protected_paths(changed: Collection[str], base: Collection[str], hidden: Hidden, level: str) -> list[str]:
+    """Which of the ``changed`` paths go back, sorted; those that the gold patch touches stay."""
+    own = hidden_paths(hidden)
+    gold = patch_paths(hidden.patch)
+    holders = test_folders(base)
+    back = {path for path in changed if path in own}
+    if level != "off":
+        back |= {path for path in changed if path not in gold and is_test_path(path, holders)}
+    if level == "strict":
+        back |= {path for path in changed if path not in gold and (_decides(path) or _shadows(path, base))}
+    # A symlink or a file where the folder of a protected file was would lead it astray.
+    needed = own | {path for path in base if is_test_path(path, holders)}
+    back |= {path for path in changed if path not in base and any(n.startswith(path + "/") for n in needed)}
+    return sorted(back)
+
+
+def hidden_paths(hidden: Hidden) -> set[str]:
+    """The files that the hidden tests bring or change."""
+    return patch_paths(hidden.test_patch) | set(hidden.test_files)
+
+
+def test_folders(base: Collection[str]) -> set[str]:
+    """Folders called ``test`` or ``testing`` that hold test files in the base; others are library code."""
+    found = set()
+    for path in base:
+        *folders, name = path.split("/")
+        if folders and folders[-1] in ("test", "testing") and _TEST_FILE.fullmatch(name):
+            found.add("/".join(folders))
+    return found
+
+
+test_folders.__test__ = False  # type: ignore[attr-defined]  # not a test of pytest's
+
+
+def is_test_path(path: str, holders: Collection[str] = ()) -> bool:
+    """Whether a file belongs to the tests: by its name, or by its folder.
+
+    ``tests`` counts at any depth; ``test`` and ``testing`` at the top, or where they hold test files (``holders``, see
+    :func:`test_folders`): packages such as ``django.test`` are library code.
+    """
+    *folders, name = path.split("/")
+    if _TEST_FILE.fullmatch(name) or "tests" in folders or folders[:1] in (["test"], ["testing"]):
+        return True
+    return any("/".join(folders[: depth + 1]) in holders for depth in range(len(folders)))
+
+
+def _decides(path: str) -> bool:
+    """Settings of the runner, and files that Python runs by itself."""
+    *folders, name = path.split("/")
+    stems = {part.split(".")[0] for part in (*folders, name)}
+    return (
+        name in _SETTINGS
+        or name == "pyproject.toml"
+        or name.endswith((".pth", ".pyc"))
+        or "__pycache__" in folders
+        or bool(stems & {"sitecustomize", "usercustomize"})
+        or any(folder.endswith((".egg-info", ".dist-info")) for folder in folders)
+    )
+
+
+def _shadows(path: str, base: Collection[str]) -> bool:
+    """Whether a new file would be imported instead of the runner or the standard library."""
+    parts = path.split("/")
+    for root in _IMPORT_ROOTS:
+        rest = parts[1:] if root and parts[0] == root else parts
+        if (root and parts[0] != root) or not rest:
+            continue
+        top = rest[0]
+        stem = top.split(".")[0]
+        taken = stem in _RUNNER_MODULES or stem in sys.stdlib_module_names or stem.startswith("_pytest")
+        importable = len(rest) > 1 or top.endswith((".py", ".pyc", ".so", ".pyd"))
+        prefix = f"{root}/{top}" if root else top
+        if taken and importable and not any(p == prefix or p.startswith(prefix + "/") for p in base):
+            return True
+    return False
+
+
+def _read(workspace: Workspace, path: str) -> str | None:
+    try:
+        return workspace.read_bytes(path, limit=4 * 2**20).decode("utf-8")
+    except (OSError, ValueError):
+        return None
