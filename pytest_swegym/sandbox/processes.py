@@ -1,0 +1,150 @@
+"""The processes of one sandbox as the host sees them: found by their PID namespace, ended as a whole."""
+
+from __future__ import annotations
+
+import os
+import signal
+import time
+from collections.abc import Callable
+from collections.abc import Iterable
+
+
+#: Which command a process belongs to: inherited by every child that does not clear its environment.
+MARK = b"SWEGYM_EXEC="
+#: In the environment of our own processes inside; commands do not get it.
+OWN = b"SWEGYM_AGENT="
+
+
+def members(namespace: int) -> list[int]:
+    """Every living process of the PID namespace (its inode number); zombies are not."""
+    return [pid for pid in _all() if namespace_of(pid) == namespace and _state(pid) not in (b"Z", b"X", b"")]
+
+
+def namespace_of(pid: int) -> int | None:
+    """The inode number of a process's PID namespace; ``None`` if it is gone, or another user's."""
+    try:
+        return os.stat(f"/proc/{pid}/ns/pid").st_ino
+    except OSError:
+        return None
+
+
+def inner_pid(pid: int) -> int | None:
+    """The number that a process has inside its own namespace."""
+    for line in _read(pid, "status").splitlines():
+        if line.startswith(b"NSpid:"):
+            return int(line.split()[-1])
+    return None
+
+
+def parent(pid: int) -> int:
+    """A process's parent; 0 if it is gone."""
+    fields = _read(pid, "stat").rpartition(b")")[2].split()
+    return int(fields[1]) if len(fields) > 1 else 0
+
+
+def is_stopped(pid: int) -> bool:
+    """Whether a process stands still, by SIGSTOP or a debugger."""
+    return _state(pid) in (b"T", b"t")
+
+
+def resident(pid: int) -> int:
+    """Bytes of memory of a process that no other process shares with it through a file."""
+    fields = _read(pid, "statm").split()
+    return (int(fields[1]) - int(fields[2])) * os.sysconf("SC_PAGE_SIZE") if len(fields) > 2 else 0
+
+
+def proportional(pid: int) -> int:
+    """Bytes of memory of a process, its shared pages divided among those who share them. Slower than resident."""
+    for line in _read(pid, "smaps_rollup").splitlines():
+        if line.startswith((b"Pss_Anon:",)):
+            return int(line.split()[1]) * 1024
+    return resident(pid)
+
+
+def belonging_to(number: int, namespace: int, agent: int) -> list[int]:
+    """Processes of command ``number``, and those that hid whose they are.
+
+    A process belongs to the command named in its environment, else to its parent's command. An orphan with neither
+    has cleared its traces (a daemon of some command), and counts as everybody's.
+    """
+    found = members(namespace)
+    alive = set(found)
+    return [pid for pid in found if _owner(pid, alive, agent) in (number, None)]
+
+
+def _owner(pid: int, alive: set[int], agent: int) -> int | None:
+    """The command a process belongs to; 0 for our own processes, ``None`` if there is no telling."""
+    while pid in alive:
+        if pid == agent or inner_pid(pid) == 1:
+            return 0
+        variables = _read(pid, "environ").split(b"\0")
+        for variable in variables:
+            if variable.startswith(MARK) and variable[len(MARK) :].isdigit():
+                return int(variable[len(MARK) :])
+        if any(variable.startswith(OWN) for variable in variables):
+            return 0
+        above = parent(pid)
+        if above in alive and inner_pid(above) == 1:
+            return None
+        pid = above
+    return None
+
+
+def end_all(select: Callable[[], Iterable[int]], namespace: int, *, within: float = 5.0) -> bool:
+    """Kill what ``select`` gives until it gives nothing; says whether it came to that.
+
+    All are stopped before the first is killed, so that none can fork away or act on another's death.
+    """
+    deadline = time.monotonic() + within
+    while found := stop_all(select, namespace):
+        for pid in found:
+            send(pid, signal.SIGKILL, namespace)
+        if time.monotonic() > deadline:
+            return False
+        time.sleep(0.002)
+    return True
+
+
+def stop_all(select: Callable[[], Iterable[int]], namespace: int) -> set[int]:
+    """Stop what ``select`` gives, and what it forked meanwhile; returns them."""
+    stopped: set[int] = set()
+    while new := set(select()) - stopped:
+        for pid in new:
+            send(pid, signal.SIGSTOP, namespace)
+        stopped |= new
+    return stopped
+
+
+def send(pid: int, number: int, namespace: int) -> bool:
+    """Signal a process of the sandbox; never one outside, even if its number was taken over meanwhile."""
+    try:
+        handle = os.pidfd_open(pid)
+    except OSError:
+        return False
+    try:
+        if namespace_of(pid) != namespace:
+            return False
+        signal.pidfd_send_signal(handle, number)
+    except OSError:
+        return False
+    finally:
+        os.close(handle)
+    return True
+
+
+def _state(pid: int) -> bytes:
+    """The letter of a process's state; empty if it is gone."""
+    # The name in parentheses may hold anything, also ')'.
+    return b"".join(_read(pid, "stat").rpartition(b")")[2].split()[:1])
+
+
+def _all() -> list[int]:
+    return [int(name) for name in os.listdir("/proc") if name.isdigit()]
+
+
+def _read(pid: int, name: str) -> bytes:
+    try:
+        with open(f"/proc/{pid}/{name}", "rb") as file:
+            return file.read()
+    except OSError:
+        return b""

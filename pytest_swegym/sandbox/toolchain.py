@@ -1,0 +1,179 @@
+"""Which Python of the host a task gets: a base interpreter that fits the request, seen read-only from inside."""
+
+from __future__ import annotations
+
+import functools
+import json
+import os
+import re
+import subprocess
+import sys
+from collections.abc import Iterable
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from pytest_swegym.errors import EnvironmentBuildError
+
+
+if TYPE_CHECKING:
+    from packaging.specifiers import SpecifierSet
+
+# Runs on every Python from 3.6: where it lives, and which folders hold packages that are not the standard library's.
+_PROBE = """
+import json, os, site, sys, sysconfig
+paths = sysconfig.get_paths()
+packages = {paths["purelib"], paths["platlib"], *site.getsitepackages()}
+print(json.dumps({
+    "executable": os.path.realpath(sys.executable), "version": "%d.%d.%d" % sys.version_info[:3],
+    "implementation": sys.implementation.name, "virtual": sys.prefix != sys.base_prefix,
+    "final": sys.version_info.releaselevel == "final",
+    "prefix": os.path.realpath(sys.base_prefix), "packages": sorted(map(os.path.realpath, packages)),
+}))
+"""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Interpreter:
+    """A Python of this machine: ``prefix`` holds its standard library, ``packages`` are its folders of packages."""
+
+    executable: str
+    version: str
+    prefix: str
+    packages: tuple[str, ...]
+
+    @property
+    def binds(self) -> dict[str, str]:
+        """What a sandbox must see besides the host's /usr."""
+        inside_usr = self.prefix == "/usr" or (self.prefix.startswith("/usr/") and not self._local)
+        return {} if inside_usr else {self.prefix: self.prefix}
+
+    @property
+    def hidden(self) -> tuple[str, ...]:
+        """Folders of packages that would be visible: one of them may hold the very fix that a solver seeks."""
+        system = [str(path) for path in Path("/usr/lib").glob("python3*/*-packages")]
+        below = [path for path in self.packages if path.startswith(f"{self.prefix}/")]
+        visible = [path for path in (*below, *system) if self._local or not path.startswith("/usr/local/")]
+        return tuple(sorted({path for path in visible if os.path.isdir(path)}))
+
+    @property
+    def _local(self) -> bool:
+        return self.prefix == "/usr/local" or self.prefix.startswith("/usr/local/")
+
+
+def find_interpreter(request: str | None) -> Interpreter:
+    """The interpreter for ``"3.11"``, ``"3.11.7"``, ``">=3.9,<3.13"``, or ``None`` for this process's version.
+
+    The newest that fits among those on the machine (this process's own version first); else one that uv downloads.
+
+    Raises :class:`EnvironmentBuildError` naming the request and the versions that are there.
+    """
+    own = f"{sys.version_info[0]}.{sys.version_info[1]}"
+    wanted = _specifiers(request or own)
+    found = list(installed())
+    for interpreter in _preferred(found, own):
+        if wanted.contains(interpreter.version):
+            return interpreter
+    downloaded = _download(request or own)
+    if downloaded is not None and wanted.contains(downloaded.version):
+        return downloaded
+    there = ", ".join(sorted({i.version for i in found}, key=_order)) or "none"
+    raise EnvironmentBuildError(
+        f"no Python {request or own!r} on this machine (there: {there}), and uv could not download one; "
+        f"install it (for example: uv python install {own if request is None else request!r}) or ask for another"
+    )
+
+
+def _specifiers(request: str) -> SpecifierSet:
+    from packaging.specifiers import InvalidSpecifier
+    from packaging.specifiers import SpecifierSet
+
+    text = request.strip()
+    if re.fullmatch(r"\d+(\.\d+)?", text):
+        text = f"=={text}.*"
+    elif re.fullmatch(r"\d+\.\d+\.\d+", text):
+        text = f"=={text}"
+    try:
+        return SpecifierSet(text)
+    except InvalidSpecifier:
+        raise EnvironmentBuildError(
+            f"python = {request!r} is neither a version ('3.11') nor a range ('>=3.9,<3.13')"
+        ) from None
+
+
+def _preferred(found: Iterable[Interpreter], own: str) -> list[Interpreter]:
+    newest_first = sorted(found, key=lambda i: _order(i.version), reverse=True)
+    return sorted(newest_first, key=lambda i: not i.version.startswith(f"{own}."))
+
+
+def _order(version: str) -> tuple[int, ...]:
+    return tuple(map(int, version.split(".")))
+
+
+@functools.cache
+def installed() -> tuple[Interpreter, ...]:
+    """Every CPython of this machine that is not a virtualenv; each program is asked once per process."""
+    found: dict[str, Interpreter] = {}
+    asked: set[str] = set()
+    for path in _candidates():
+        real = os.path.realpath(path)
+        if real in asked or not os.access(real, os.X_OK):
+            continue
+        asked.add(real)
+        interpreter = _ask(real)
+        if interpreter is not None:
+            found.setdefault(interpreter.executable, interpreter)
+    return tuple(found.values())
+
+
+def _candidates() -> Iterator[str]:
+    """Programs that may be a Python: this process's base, PATH, pyenv's and uv's folders. Shims are no programs."""
+    name = f"python{sys.version_info[0]}.{sys.version_info[1]}"
+    yield os.path.join(sys.base_prefix, "bin", name)
+    pyenv = Path(os.environ.get("PYENV_ROOT") or Path.home() / ".pyenv")
+    data = Path(os.environ.get("XDG_DATA_HOME") or Path.home() / ".local" / "share")
+    managed = Path(os.environ.get("UV_PYTHON_INSTALL_DIR") or data / "uv" / "python")
+    folders = [pyenv / "versions", managed]
+    for folder in folders:
+        yield from map(str, sorted(folder.glob("*/bin/python3")))
+    for entry in [*os.environ.get("PATH", os.defpath).split(os.pathsep), "/usr/bin", "/usr/local/bin"]:
+        if Path(entry) == pyenv / "shims" or not os.path.isabs(entry):
+            continue
+        yield from (str(path) for path in sorted(Path(entry).glob("python3*")) if _is_python(path.name))
+
+
+def _is_python(name: str) -> bool:
+    return re.fullmatch(r"python3(\.\d+)?", name) is not None
+
+
+def _ask(program: str) -> Interpreter | None:
+    """What the program says of itself; ``None`` for what is no usable Python."""
+    try:
+        argv = [program, "-I", "-c", _PROBE]
+        result = subprocess.run(argv, capture_output=True, text=True, timeout=20, check=True)
+        facts = json.loads(result.stdout)
+    except (OSError, ValueError, subprocess.SubprocessError):
+        return None
+    if facts["virtual"] or facts["implementation"] != "cpython" or not facts["final"]:
+        return None
+    return Interpreter(
+        executable=facts["executable"],
+        version=facts["version"],
+        prefix=facts["prefix"],
+        packages=tuple(facts["packages"]),
+    )
+
+
+def _download(request: str) -> Interpreter | None:
+    """A Python that uv fetches, as a last resort."""
+    try:
+        from uv import find_uv_bin
+
+        uv = find_uv_bin()
+        argv = [uv, "python", "find", "--no-project", "--python-preference", "only-managed", request]
+        subprocess.run([uv, "python", "install", request], capture_output=True, timeout=600, check=True)
+        result = subprocess.run(argv, capture_output=True, text=True, timeout=60, check=True)
+    except (ImportError, OSError, subprocess.SubprocessError):
+        return None
+    return _ask(os.path.realpath(result.stdout.strip()))
