@@ -1,0 +1,204 @@
+"""Sandboxes in Docker containers; podman through its Docker-compatible socket."""
+
+from __future__ import annotations
+
+import json
+import os
+import threading
+from collections.abc import Mapping
+from concurrent.futures import ThreadPoolExecutor
+from functools import cached_property
+from pathlib import Path
+from typing import TYPE_CHECKING
+from typing import Any
+
+from pytest_swegym._support.keys import content_key
+from pytest_swegym._support.locks import key_lock
+from pytest_swegym.errors import EnvironmentBuildError
+from pytest_swegym.errors import SandboxUnavailable
+from pytest_swegym.sandbox import docker_client
+from pytest_swegym.sandbox import docker_images
+from pytest_swegym.sandbox import docker_snapshots
+from pytest_swegym.sandbox.base import Sandbox
+from pytest_swegym.sandbox.base import SandboxLimits
+from pytest_swegym.sandbox.base import Snapshot
+from pytest_swegym.sandbox.docker_container import Container
+from pytest_swegym.sandbox.docker_container import Plan
+from pytest_swegym.sandbox.docker_sandbox import DockerSandbox
+from pytest_swegym.sandbox.toolchain import specifiers
+from pytest_swegym.task.spec import EnvironmentSpec
+
+
+if TYPE_CHECKING:
+    from docker import APIClient
+
+
+class DockerBackend:
+    """Sandboxes of the Docker daemon (``DOCKER_HOST`` is honoured), or of podman's with ``name="podman"``.
+
+    ``image_template`` is the image for tasks that name a Python and no image; ``{python}`` in it is the version.
+    By default ``$SWEGYM_DOCKER_IMAGE``, else ``python:{python}-slim``.
+    """
+
+    def __init__(self, name: str = "docker", *, image_template: str | None = None) -> None:
+        self.name = name
+        self._template = image_template or os.environ.get("SWEGYM_DOCKER_IMAGE") or docker_images.TEMPLATE
+        self._lock = threading.RLock()
+        self._client: APIClient | None = None
+        self._threads: ThreadPoolExecutor | None = None
+        self._sandboxes: list[DockerSandbox] = []
+        self._temporary: list[str] = []
+        self._pythons: dict[str, list[docker_images.Python]] = {}
+
+    def available(self) -> str | None:
+        """``None`` if containers can be started here, else the reason and the way out."""
+        try:
+            self._connect()
+        except SandboxUnavailable as error:
+            return str(error)
+        return None
+
+    def describe(self) -> str:
+        """The daemon's version and what its limits rest on."""
+        facts = self._facts
+        return f"{facts['ServerVersion']}, {facts['Driver']}, limits by cgroup v{facts.get('CgroupVersion', '1')}"
+
+    def base(self, environment: EnvironmentSpec) -> Snapshot:
+        """The task's image, or one that has its Python; see :class:`~pytest_swegym.sandbox.base.Backend`."""
+        client = self._connect()
+        if environment.image is not None:
+            names = [environment.image]
+        else:
+            names = docker_images.candidates(self._template, environment.python, docker_images.local_tags(client))
+        seen: list[str] = []
+        for name in names:
+            image = docker_images.ensure(client, name)["Id"]
+            pythons = self._pythons_of(image)
+            fitting = [p for p in pythons if _fits(p.version, environment.python)]
+            if fitting or (environment.image is not None and environment.python is None):
+                python = fitting[0].path if fitting else ""
+                return Snapshot(
+                    key=content_key("docker-image", image, python),
+                    backend=self.name,
+                    ref={"image": image},
+                    python=python,
+                )
+            seen.append(f"{name} has {', '.join(p.version for p in pythons) or 'none'}")
+        raise EnvironmentBuildError(
+            f"no image with Python {environment.python!r}: {'; '.join(seen) or self._template + ' has no such version'}"
+            "; set $SWEGYM_DOCKER_IMAGE, or give the task an image"
+        )
+
+    def find(self, key: str) -> Snapshot | None:
+        """The saved snapshot of that key, if it is there and whole."""
+        return docker_snapshots.find(self._connect(), self.name, key)
+
+    def save(self, sandbox: Sandbox, key: str, *, env: Mapping[str, str], python: str) -> Snapshot:
+        """Commit the container as the image of ``key``; see :class:`~pytest_swegym.sandbox.base.Backend`."""
+        if not isinstance(sandbox, DockerSandbox):
+            raise TypeError(f"{sandbox!r} is not a sandbox of {self.name}")
+        sandbox.check_open()
+        with key_lock(f"docker-{key}"):
+            found = self.find(key)
+            if found is None:
+                name = sandbox.container.name
+                found = docker_snapshots.save(self._connect(), self.name, name, key, env=env, python=python)
+        sandbox.close()
+        return found
+
+    def start(
+        self,
+        snapshot: Snapshot,
+        *,
+        limits: SandboxLimits | None = None,
+        network: bool = False,
+        mounts: Mapping[str, Path] | None = None,
+    ) -> DockerSandbox:
+        """A running fork of ``snapshot``; see :class:`~pytest_swegym.sandbox.base.Backend`."""
+        client = self._connect()
+        local = docker_client.is_local(client)
+        plan = Plan(
+            image=snapshot.ref["image"],
+            limits=self._possible(limits or SandboxLimits()),
+            network=(os.environ.get("SWEGYM_DOCKER_NETWORK") or "bridge") if network else "none",
+            mounts=tuple((inside, str(path.absolute())) for inside, path in (mounts or {}).items()) if local else (),
+        )
+        sandbox = DockerSandbox(snapshot, Container(client, plan), self._executor, self._freeze)
+        with self._lock:
+            self._sandboxes = [known for known in self._sandboxes if not known.closed] + [sandbox]
+        if not local:
+            _copy_mounts(sandbox, mounts or {})
+        return sandbox
+
+    def sweep(self) -> list[str]:
+        """Remove the containers and temporary images of dead processes; says what, a line each."""
+        return docker_snapshots.sweep(self._connect())
+
+    def close(self) -> None:
+        """End every sandbox that this object started, and drop temporary snapshots. Twice is fine."""
+        with self._lock:
+            sandboxes, self._sandboxes = self._sandboxes, []
+            images, self._temporary = self._temporary, []
+            client, self._client = self._client, None
+            threads, self._threads = self._threads, None
+        for sandbox in sandboxes:
+            sandbox.close()
+        if threads is not None:
+            threads.shutdown()
+        if client is not None:
+            # The last first: an image is kept while another is made from it.
+            for image in reversed(images):
+                docker_snapshots.remove(client, image)
+            client.close()
+        self.__dict__.pop("_facts", None)
+
+    @cached_property
+    def _facts(self) -> dict[str, Any]:
+        with docker_client.daemon_errors("asking the daemon about itself"):
+            facts: dict[str, Any] = self._connect().info()
+        return facts
+
+    @property
+    def _executor(self) -> ThreadPoolExecutor:
+        with self._lock:
+            if self._threads is None:
+                self._threads = ThreadPoolExecutor(max_workers=8, thread_name_prefix="swegym-docker")
+            return self._threads
+
+    def _connect(self) -> APIClient:
+        with self._lock:
+            if self._client is None:
+                self._client = docker_client.connect(self.name)
+            return self._client
+
+    def _possible(self, limits: SandboxLimits) -> SandboxLimits:
+        """The limits with no more processors than the daemon has: it refuses more."""
+        cpus = min(limits.cpus, float(self._facts.get("NCPU") or limits.cpus))
+        return SandboxLimits(memory_mb=limits.memory_mb, cpus=cpus, pids=limits.pids)
+
+    def _pythons_of(self, image: str) -> list[docker_images.Python]:
+        with self._lock:
+            if image not in self._pythons:
+                with self.start(Snapshot(key=image, backend=self.name, ref={"image": image})) as sandbox:
+                    found = sandbox.exec(docker_images.find_pythons_argv(), timeout=60)
+                self._pythons[image] = docker_images.parse_pythons(found.output)
+            return self._pythons[image]
+
+    def _freeze(self, sandbox: DockerSandbox) -> Snapshot:
+        snapshot = docker_snapshots.freeze(self._connect(), sandbox.container.name, sandbox.snapshot_of)
+        with self._lock:
+            self._temporary.append(snapshot.ref["image"])
+        return snapshot
+
+
+def _fits(version: str, request: str | None) -> bool:
+    return request is None or specifiers(request).contains(version, prereleases=True)
+
+
+def _copy_mounts(sandbox: DockerSandbox, mounts: Mapping[str, Path]) -> None:
+    """What cannot be bound from here into a container of another machine is copied."""
+    for inside, path in mounts.items():
+        if path.is_dir():
+            sandbox.upload(path, inside)
+        else:
+            sandbox.write(inside, path.read_bytes(), mode=path.stat().st_mode & 0o777)

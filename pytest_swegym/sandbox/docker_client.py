@@ -1,0 +1,92 @@
+"""The door to the Docker SDK: connecting to a daemon, and its errors in our words."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import TYPE_CHECKING
+from typing import Any
+
+from pytest_swegym.errors import SandboxClosed
+from pytest_swegym.errors import SandboxError
+from pytest_swegym.errors import SandboxUnavailable
+
+
+if TYPE_CHECKING:
+    from docker import APIClient
+
+
+#: Seconds for a daemon to answer at all, and for its longest work (a commit of a large layer).
+_PING, _WORK = 5, 900
+
+
+def connect(name: str) -> APIClient:
+    """A client of the daemon behind ``name`` (``docker`` or ``podman``), known to answer.
+
+    Raises :class:`SandboxUnavailable`, which says why not and the way out.
+    """
+    import docker  # deferred: a third of a second that an ordinary test suite need not pay
+
+    try:
+        options = docker.utils.kwargs_from_env() if name == "docker" else {"base_url": _podman_url()}
+        client = docker.APIClient(**options, version="auto", timeout=_PING)
+    except (docker.errors.DockerException, OSError) as error:
+        raise SandboxUnavailable(_way_out(name, error)) from error
+    client.timeout = _WORK
+    return client
+
+
+@contextmanager
+def daemon_errors(doing: str) -> Iterator[None]:
+    """Errors of the SDK as :class:`SandboxError`; a container that is gone as :class:`SandboxClosed`."""
+    from docker.errors import APIError
+    from docker.errors import DockerException
+    from docker.errors import ImageNotFound
+
+    try:
+        yield
+    except APIError as error:
+        text = str(error.explanation or error)
+        gone = error.status_code == 404 and not isinstance(error, ImageNotFound) and "image" not in text.lower()
+        if gone or "is not running" in text or "marked for removal" in text:
+            raise SandboxClosed(f"{doing}: the container is gone: {text}") from error
+        raise SandboxError(f"{doing}: {text}") from error
+    except (DockerException, OSError) as error:
+        raise SandboxError(f"{doing}: {_root(error)}") from error
+
+
+def is_local(client: APIClient) -> bool:
+    """Whether the daemon shares this machine's files, so that folders can be bound into a container."""
+    return str(client.base_url).startswith("http+docker://localhost")
+
+
+def _podman_url() -> str:
+    """``$SWEGYM_PODMAN_URL``, else the first of podman's usual sockets that is there."""
+    given = os.environ.get("SWEGYM_PODMAN_URL")
+    runtime = os.environ.get("XDG_RUNTIME_DIR") or f"/run/user/{os.getuid()}"
+    usual = (f"{runtime}/podman/podman.sock", "/run/podman/podman.sock")
+    return given or next((f"unix://{path}" for path in usual if os.path.exists(path)), f"unix://{usual[0]}")
+
+
+def _way_out(name: str, error: BaseException) -> str:
+    reason = _root(error)
+    target = os.environ.get("DOCKER_HOST", "unix:///var/run/docker.sock") if name == "docker" else _podman_url()
+    service = "the Docker daemon (dockerd)" if name == "docker" else "podman's service (podman system service)"
+    variable = "DOCKER_HOST" if name == "docker" else "SWEGYM_PODMAN_URL"
+    if isinstance(reason, PermissionError):
+        return f"no permission for {target}: add yourself to its group (docker), or run as root"
+    if isinstance(reason, (FileNotFoundError, ConnectionRefusedError)):
+        return f"nothing listens at {target}: start {service}, or set {variable}"
+    if isinstance(reason, TimeoutError) or "timed out" in str(reason).lower():
+        return f"{target} does not answer within {_PING} s: restart {service}, or set {variable}"
+    return f"cannot talk to {target}: {reason}; check {variable}"
+
+
+def _root(error: BaseException) -> Any:
+    """What lies under the layers that an HTTP library puts around a socket's error."""
+    seen = {id(error)}
+    while (inner := error.__cause__ or error.__context__) is not None and id(inner) not in seen:
+        error = inner
+        seen.add(id(error))
+    return error

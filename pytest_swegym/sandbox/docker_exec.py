@@ -1,0 +1,181 @@
+"""Commands in a container: each in a waiting sh of its own, which tells its end in its output."""
+
+from __future__ import annotations
+
+import re
+import secrets
+import time
+from collections.abc import Callable
+from mmap import mmap
+from typing import TYPE_CHECKING
+
+from pytest_swegym.errors import SandboxClosed
+from pytest_swegym.sandbox import docker_scripts as scripts
+from pytest_swegym.sandbox.base import ExecResult
+from pytest_swegym.sandbox.docker_client import daemon_errors
+from pytest_swegym.sandbox.docker_stream import STDERR
+from pytest_swegym.sandbox.docker_stream import STDOUT
+from pytest_swegym.sandbox.docker_stream import Stream
+from pytest_swegym.sandbox.output import Capture
+
+
+if TYPE_CHECKING:
+    from docker import APIClient
+
+
+#: Seconds between two questions to the daemon whether a command that says nothing still runs.
+_ASK = 1.0
+#: Seconds for the last output of a command that was ended, and for the daemon to notice an agent's end.
+_DRAIN, _LAST = 0.5, 2.0
+
+
+class Agent:
+    """A waiting sh in a container, reached by its stdin and output. It serves one command, or one kept shell."""
+
+    def __init__(self, stream: Stream, exit_code: Callable[[], int | None]) -> None:
+        self.stream = stream
+        #: The exit code if it has ended, else ``None``; raises :class:`SandboxClosed` if the container is gone.
+        self.exit_code = exit_code
+
+    @classmethod
+    def start(cls, client: APIClient, container: str) -> Agent:
+        """A new one, through the daemon. Raises :class:`SandboxClosed` or :class:`SandboxError`."""
+        with daemon_errors("starting a command"):
+            made = client.exec_create(
+                container, ["sh", "-c", scripts.AGENT], stdin=True, environment={scripts.OWNER: "idle"}
+            )
+            stream = Stream(client.exec_start(made["Id"], socket=True))
+
+        def exit_code() -> int | None:
+            with daemon_errors("asking for a command's end"):
+                code = client.exec_inspect(made["Id"])["ExitCode"]
+                # The daemon forgets to end the command of a container that was killed: its code stays unset.
+                if code is None and not client.inspect_container(container)["State"]["Running"]:
+                    raise SandboxClosed("the container was ended from inside")
+                return code
+
+        return cls(stream, exit_code)
+
+    def ask(self, text: str, mark: str, *, timeout: float) -> tuple[int, int] | None:
+        """Run one of our own texts, which ends with the mark; ``None`` if that does not come in time."""
+        answer = Marked(mark)
+        deadline = time.monotonic() + timeout
+        self.stream.send(scripts.message(text))
+        while answer.numbers is None and (left := deadline - time.monotonic()) > 0:
+            pieces = self.stream.receive(left)
+            if not pieces:
+                return None
+            for kind, data in pieces:
+                if kind == STDOUT:
+                    answer.add(data)
+        return answer.numbers
+
+    def wait_code(self, *, timeout: float) -> int | None:
+        """The exit code, which the daemon knows a moment after the output has ended."""
+        deadline = time.monotonic() + timeout
+        while (code := self.exit_code()) is None and time.monotonic() < deadline:
+            time.sleep(0.005)
+        return code
+
+    def close(self) -> None:
+        """Hang up. Twice is fine."""
+        self.stream.close()
+
+
+class Run:
+    """One command in an agent, from its start to its result. ``owner`` names its processes."""
+
+    def __init__(self, agent: Agent, *, output_limit: int) -> None:
+        self.owner = secrets.token_hex(8)
+        self._agent = agent
+        self._mark = secrets.token_hex(8)
+        self._parts = {kind: (Marked(self._mark), Capture(output_limit)) for kind in (STDOUT, STDERR)}
+        self._code: int | None = None
+        self._begin = time.monotonic()
+
+    @property
+    def seconds(self) -> float:
+        """Time since the command began."""
+        return time.monotonic() - self._begin
+
+    def start(self, body: str, stdin: bytes | mmap) -> None:
+        """Send the command, and after it all of its stdin."""
+        text = scripts.message(scripts.framed(body, self._mark))
+        self._begin = time.monotonic()
+        self._agent.stream.send(text)
+        self._agent.stream.send(stdin, last=True)
+
+    def wait(self, timeout: float | None) -> bool:
+        """Take output until the command is over; ``False`` when the time is up."""
+        deadline = None if timeout is None else time.monotonic() + timeout
+        while not self._over():
+            left = None if deadline is None else deadline - time.monotonic()
+            if left is not None and left <= 0:
+                return False
+            self._step(_ASK if left is None else min(left, _ASK))
+        return True
+
+    def drain(self) -> None:
+        """Take what a command that was just ended had still written."""
+        self.wait(_DRAIN)
+
+    def result(self, *, timed_out: bool) -> ExecResult:
+        """What the command came to."""
+        for marked, capture in self._parts.values():
+            capture.add(marked.rest())
+        (marked, out), (_, err) = self._parts[STDOUT], self._parts[STDERR]
+        code, kills = marked.numbers or (self._code, 0)
+        return ExecResult(
+            exit_code=137 if timed_out or code is None else code,
+            stdout=out.value(),
+            stderr=err.value(),
+            duration=self.seconds,
+            timed_out=timed_out,
+            truncated=out.truncated or err.truncated,
+            oom=kills > 0,
+        )
+
+    def _over(self) -> bool:
+        return self._code is not None or all(marked.numbers for marked, _ in self._parts.values())
+
+    def _step(self, timeout: float) -> None:
+        pieces = self._agent.stream.receive(timeout)
+        for kind, data in pieces or ():
+            marked, capture = self._parts[kind]
+            capture.add(marked.add(data))
+        if not pieces:
+            # Silence, or the end of all output without a mark: was the agent killed?
+            self._code = self._agent.wait_code(timeout=0.0 if pieces is None else _LAST)
+
+
+class Marked:
+    """A stream up to the mark that ends it; what comes after the mark is nobody's."""
+
+    def __init__(self, mark: str) -> None:
+        #: The two numbers of the mark, once it has come.
+        self.numbers: tuple[int, int] | None = None
+        self._pattern = re.compile(b"\x1e" + mark.encode() + rb" ([0-9]{1,9}) ([0-9]{1,9})\x1e")
+        #: The longest that a mark can be.
+        self._length = len(mark) + 22
+        self._held = b""
+
+    def add(self, data: bytes) -> bytes:
+        """Take more of the stream, cut anywhere; returns what surely belongs to the output."""
+        if self.numbers is not None:
+            return b""
+        data = self._held + data
+        found = self._pattern.search(data)
+        if found:
+            self.numbers = int(found[1]), int(found[2])
+            end = found.start()
+        else:
+            # What could be the beginning of the mark is held back.
+            end = data.find(b"\x1e", max(len(data) - self._length, 0))
+            end = len(data) if end < 0 else end
+        self._held = data[end:]
+        return data[:end]
+
+    def rest(self) -> bytes:
+        """What was held back, if no mark came."""
+        held, self._held = self._held, b""
+        return held if self.numbers is None else b""

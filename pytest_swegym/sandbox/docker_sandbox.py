@@ -1,0 +1,198 @@
+"""A running container as a sandbox: commands, a kept shell and files over exec sockets."""
+
+from __future__ import annotations
+
+import functools
+import mmap
+import secrets
+import tempfile
+import threading
+from collections.abc import Callable
+from collections.abc import Mapping
+from collections.abc import Sequence
+from concurrent.futures import Executor
+from concurrent.futures import Future
+from contextlib import suppress
+from pathlib import Path
+from types import TracebackType
+from typing import TYPE_CHECKING
+
+from pytest_swegym.errors import SandboxClosed
+from pytest_swegym.errors import SandboxError
+from pytest_swegym.sandbox import docker_scripts as scripts
+from pytest_swegym.sandbox import files
+from pytest_swegym.sandbox.base import OUTPUT_LIMIT
+from pytest_swegym.sandbox.base import READ_LIMIT
+from pytest_swegym.sandbox.base import ExecResult
+from pytest_swegym.sandbox.base import Snapshot
+from pytest_swegym.sandbox.docker_exec import Agent
+from pytest_swegym.sandbox.docker_exec import Run
+from pytest_swegym.sandbox.docker_shell import OomCounter
+from pytest_swegym.sandbox.docker_shell import ShellChannel
+from pytest_swegym.sandbox.shell import SHELL_COMMAND
+from pytest_swegym.sandbox.shell import KeptShell
+
+
+if TYPE_CHECKING:
+    from pytest_swegym.sandbox.docker_container import Container
+
+
+#: Seconds for the processes of a command to be found and ended.
+_PATIENCE = 10.0
+
+
+class DockerSandbox:
+    """A fork of a snapshot in a container; see :class:`~pytest_swegym.sandbox.base.Sandbox`.
+
+    ``threads`` prepares the next command's agent while the present one runs; ``freeze`` makes a temporary snapshot.
+    """
+
+    def __init__(
+        self,
+        snapshot: Snapshot,
+        container: Container,
+        threads: Executor,
+        freeze: Callable[[DockerSandbox], Snapshot],
+    ) -> None:
+        self.id = container.name
+        self.snapshot_of = snapshot
+        self.container = container
+        self._threads = threads
+        self._freeze = freeze
+        self._lock = threading.Lock()
+        self._closed = False
+        self._env = dict(snapshot.env)
+        self._next: Future[Agent] = threads.submit(container.agent)
+        self._oom = OomCounter(container.agent)
+
+    @property
+    def closed(self) -> bool:
+        """Whether ``close`` was called."""
+        return self._closed
+
+    def exec(
+        self,
+        argv: Sequence[str],
+        *,
+        timeout: float | None = None,
+        env: Mapping[str, str] | None = None,
+        cwd: str | None = None,
+        stdin: bytes = b"",
+        output_limit: int = OUTPUT_LIMIT,
+        env_clear: bool = False,
+    ) -> ExecResult:
+        """Run a command to its end; see :class:`~pytest_swegym.sandbox.base.Sandbox`."""
+        env = {**({} if env_clear else self._env), **(env or {})}
+        return self._run(argv, timeout, env, cwd or "/", stdin, output_limit, env_clear)
+
+    def _run(
+        self,
+        argv: Sequence[str],
+        timeout: float | None,
+        env: Mapping[str, str],
+        cwd: str,
+        stdin: bytes | mmap.mmap,
+        output_limit: int,
+        env_clear: bool = False,
+    ) -> ExecResult:
+        if not argv:
+            raise ValueError("an empty command")
+        agent = self._agent()
+        try:
+            run = Run(agent, output_limit=output_limit)
+            body = scripts.command(argv, owner=run.owner, env=env, cwd=cwd, env_clear=env_clear, stdin=bool(stdin))
+            run.start(body, stdin)
+            timed_out = not run.wait(timeout)
+            if timed_out:
+                self._do(functools.partial(scripts.end_command, run.owner, run.seconds))
+                run.drain()
+            return run.result(timed_out=timed_out)
+        finally:
+            agent.close()
+
+    def shell(self, *, cwd: str | None = None, env: Mapping[str, str] | None = None) -> KeptShell:
+        """A persistent shell; see :class:`~pytest_swegym.sandbox.base.Sandbox`."""
+        variables = {**self._env, **(env or {})}
+
+        def start() -> ShellChannel:
+            def body(owner: str) -> str:
+                return scripts.command(
+                    SHELL_COMMAND, owner=owner, env=variables, cwd=cwd or "/", env_clear=False, stdin=True
+                )
+
+            return ShellChannel(self._agent(), body, self._do)
+
+        return KeptShell(start, oom_kills=self._oom.read)
+
+    def read(self, path: str, *, limit: int = READ_LIMIT) -> bytes:
+        """A file's bytes; see :class:`~pytest_swegym.sandbox.base.Sandbox`."""
+        # Twice the limit, for the head is only half of what an output keeps.
+        data = files.check(self._file_command(files.read_argv(path, limit), output_limit=2 * limit + 2), path)
+        if len(data) > limit:
+            raise ValueError(f"{path} holds more than {limit} bytes")
+        return data
+
+    def write(self, path: str, data: bytes, *, mode: int | None = None) -> None:
+        """Write a file; see :class:`~pytest_swegym.sandbox.base.Sandbox`."""
+        files.check(self._file_command(files.write_argv(path, mode), stdin=data), path)
+
+    def upload(self, source: Path, target: str) -> None:
+        """Copy a host folder's content in; see :class:`~pytest_swegym.sandbox.base.Sandbox`."""
+        with tempfile.TemporaryFile() as archive:
+            files.pack(source, archive)
+            archive.flush()
+            with mmap.mmap(archive.fileno(), 0, access=mmap.ACCESS_READ) as content:
+                files.check(self._file_command(files.unpack_argv(target), stdin=content), target)
+
+    def _file_command(
+        self, argv: Sequence[str], *, stdin: bytes | mmap.mmap = b"", output_limit: int = 2**16
+    ) -> ExecResult:
+        return self._run(argv, files.PATIENCE, {**self._env, **files.ENV}, "/", stdin, output_limit)
+
+    def snapshot(self) -> Snapshot:
+        """Freeze the present file system; see :class:`~pytest_swegym.sandbox.base.Sandbox`."""
+        self.check_open()
+        return self._freeze(self)
+
+    def check_open(self) -> None:
+        """Raise :class:`SandboxClosed` if this sandbox was closed."""
+        if self._closed:
+            raise SandboxClosed(f"sandbox {self.id} is closed")
+
+    def _agent(self) -> Agent:
+        """A waiting sh for one command; the next one is prepared behind the back of this."""
+        with self._lock:
+            self.check_open()
+            ready = self._next
+            self._next = self._threads.submit(self.container.agent)
+        return ready.result()
+
+    def _do(self, text: Callable[[str], str]) -> None:
+        """Run a text that ends processes; when it cannot be done, the whole container is ended."""
+        agent = self._agent()
+        try:
+            mark = secrets.token_hex(8)
+            if agent.ask(text(mark), mark, timeout=_PATIENCE) is None:
+                self.container.remove()
+                raise SandboxClosed(f"sandbox {self.id}: its processes did not end, so the container was removed")
+        finally:
+            agent.close()
+
+    def close(self) -> None:
+        """End every process and remove what the sandbox wrote. Twice is fine; never raises."""
+        with self._lock:
+            if self._closed:
+                return
+            self._closed = True
+        self.container.remove()
+        self._oom.close()
+        with suppress(SandboxError):
+            self._next.result().close()
+
+    def __enter__(self) -> DockerSandbox:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()

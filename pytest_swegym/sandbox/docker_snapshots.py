@@ -1,0 +1,95 @@
+"""Snapshots as images: saved under their key, or temporary; and the removal of what dead processes left."""
+
+from __future__ import annotations
+
+import json
+import logging
+import secrets
+from collections.abc import Mapping
+from typing import TYPE_CHECKING
+
+from pytest_swegym.errors import SandboxError
+from pytest_swegym.sandbox import docker_images
+from pytest_swegym.sandbox import docker_owner as owner
+from pytest_swegym.sandbox.base import Snapshot
+from pytest_swegym.sandbox.docker_client import daemon_errors
+
+
+if TYPE_CHECKING:
+    from docker import APIClient
+
+
+log = logging.getLogger("pytest_swegym.sandbox")
+
+SAVED = "pytest-swegym/snapshot"
+TEMPORARY = "pytest-swegym/temporary"
+
+
+def find(client: APIClient, backend: str, key: str) -> Snapshot | None:
+    """The saved snapshot of that key. The tag comes last, so an image that has it is whole."""
+    image = docker_images.inspect(client, f"{SAVED}:{key}")
+    labels = (image or {}).get("Config", {}).get("Labels") or {}
+    if image is None or labels.get(owner.KEY_LABEL) != key:
+        return None
+    kept = json.loads(labels[owner.SNAPSHOT_LABEL])
+    return Snapshot(
+        key=key, backend=backend, ref={"image": image["Id"]}, env=kept["env"], python=kept["python"]
+    )
+
+
+def save(
+    client: APIClient, backend: str, container: str, key: str, *, env: Mapping[str, str], python: str
+) -> Snapshot:
+    """Commit a container as the snapshot ``key``."""
+    labels = {
+        owner.KEY_LABEL: key,
+        owner.SNAPSHOT_LABEL: json.dumps({"env": dict(env), "python": python}),
+        owner.TEMPORARY_LABEL: "",
+    }
+    image = _commit(client, container, SAVED, key, labels)
+    return Snapshot(key=key, backend=backend, ref={"image": image}, env=dict(env), python=python)
+
+
+def freeze(client: APIClient, container: str, origin: Snapshot) -> Snapshot:
+    """Commit a container as a temporary snapshot."""
+    name = secrets.token_hex(8)
+    image = _commit(client, container, TEMPORARY, name, {owner.TEMPORARY_LABEL: owner.own_name()})
+    return Snapshot(key=name, backend=origin.backend, ref={"image": image}, env=origin.env, python=origin.python)
+
+
+def _commit(client: APIClient, container: str, repository: str, tag: str, labels: Mapping[str, str]) -> str:
+    # The container's own labels and command are part of what is committed, unless something else is given.
+    conf = {"Labels": {owner.LABEL: "1", owner.OWNER_LABEL: "", **labels}, "Entrypoint": [], "Cmd": ["sh"]}
+    with daemon_errors(f"freezing container {container}"):
+        image: str = client.commit(container, repository=repository, tag=tag, conf=conf)["Id"]
+    return image
+
+
+def remove(client: APIClient, image: str) -> None:
+    """Remove a temporary image; one that is still in use is left to a later sweep."""
+    from docker.errors import ImageNotFound
+
+    try:
+        with daemon_errors(f"removing image {image}"):
+            try:
+                client.remove_image(image, force=True)
+            except ImageNotFound:
+                return
+    except SandboxError:
+        log.debug("image %s was not removed", image, exc_info=True)
+
+
+def sweep(client: APIClient) -> list[str]:
+    """Remove the containers and temporary images whose process is dead; says what, a line each."""
+    swept: list[str] = []
+    with daemon_errors("sweeping"):
+        for container in client.containers(all=True, filters={"label": owner.LABEL}):
+            if owner.is_dead(container["Labels"].get(owner.OWNER_LABEL, "")):
+                name = container["Names"][0].lstrip("/")
+                client.remove_container(container["Id"], force=True, v=True)
+                swept.append(f"container {name}")
+        for image in client.images(filters={"label": owner.TEMPORARY_LABEL}):
+            if owner.is_dead(image["Labels"].get(owner.TEMPORARY_LABEL, "")):
+                remove(client, image["Id"])
+                swept.append(f"temporary image {(image.get('RepoTags') or [image['Id']])[0]}")
+    return swept
