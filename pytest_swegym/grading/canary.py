@@ -131,8 +131,9 @@ def make_canaries(
         path = _name_beside(rng.choice(beside), words, rng)
         a, b, c, d = words[:4]
         numbers = rng.sample(range(2, 90), 3)
-        slots = {"a": a, "b": b, "c": c, "d": d, "x": numbers[0], "y": numbers[1], "z": numbers[2]}
-        slots |= {letter.upper(): slots[letter].title() for letter in "abcd"} | {"total": sum(numbers[:2])}
+        slots = {"a": a, "b": b, "c": c, "d": d, "A": a.title(), "B": b.title(), "C": c.title(), "D": d.title()}
+        slots |= {name: str(number) for name, number in zip("xyz", numbers, strict=True)}
+        slots["total"] = str(sum(numbers[:2]))
         text, cases = (_PYTEST, _PYTEST_CASES) if runner == "pytest" else (_UNITTEST, _UNITTEST_CASES)
         texts[path] = text.format(**slots)
         for case, name, must in cases:

@@ -53,9 +53,10 @@ def _could_be_cut(tail: bytes) -> bool:
 
 @dataclass(slots=True, kw_only=True)
 class Collected:
-    """The events put together. ``bent`` names machinery that was replaced, ``hooks`` late hook implementations."""
+    """The events put together. ``node_ids`` are ids as the process itself has them. ``bent`` names machinery that was replaced, ``hooks`` late hook implementations."""
 
     tests: dict[str, TestResult] = field(default_factory=dict)
+    node_ids: dict[str, str] = field(default_factory=dict)
     contradicted: list[str] = field(default_factory=list)
     bent: list[str] = field(default_factory=list)
     hooks: list[tuple[str, str, str]] = field(default_factory=list)
@@ -75,9 +76,9 @@ def collect(events: Iterable[list[Any]]) -> Collected:
     for kind, *values in events:
         if kind == "test":
             name, when, outcome, wasxfail, duration, message, partial = values
-            phases.setdefault(_join(prefix, name), _Phases()).add(
-                when, outcome, bool(wasxfail), duration, message, bool(partial)
-            )
+            test_id = _join(prefix, name)
+            found.node_ids[test_id] = name
+            phases.setdefault(test_id, _Phases()).add(when, outcome, bool(wasxfail), duration, message, bool(partial))
         elif kind == "collect":
             name, outcome, message = values
             if outcome == "failed":

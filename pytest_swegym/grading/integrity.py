@@ -45,8 +45,9 @@ def _xml_against_events(run: Run) -> list[str]:
     witness = read_witness(run.seen.xml)
     if witness is None:
         return ["the test process left no readable XML"]
-    good = {witness_key(name) for name, test in run.seen.tests.items() if test.outcome in F2P_OK}
-    bad = {witness_key(name) for name, test in run.seen.tests.items() if test.outcome in _BAD}
+    tests, node_ids = run.seen.tests, run.seen.node_ids
+    good = {witness_key(node_ids[name]) for name, test in tests.items() if test.outcome in F2P_OK}
+    bad = {witness_key(node_ids[name]) for name, test in tests.items() if test.outcome in _BAD}
     found = []
     if witness.bad & (good - bad):
         found.append("the XML of the test process has failures where the events have none")

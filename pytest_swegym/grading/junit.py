@@ -6,6 +6,7 @@ import json
 import re
 from collections.abc import Iterable
 from dataclasses import dataclass
+from typing import Any
 
 from pytest_swegym.errors import GradingError
 from pytest_swegym.task import Outcome
@@ -16,28 +17,31 @@ from pytest_swegym.task import TestResult
 _ILLEGAL = re.compile("[^\t\n\r\u0020-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
 
 
+def _library() -> Any:
+    import junitparser  # deferred: half of its functions are untyped, and an ordinary suite does not need it
+
+    return junitparser
+
+
 def write_junit(tests: Iterable[TestResult], *, suite: str = "swegym", properties: dict[str, str]) -> bytes:
     """``junit.xml`` of the controller: each case holds its exact id and outcome as properties."""
-    from junitparser import Error
-    from junitparser import Failure
-    from junitparser import JUnitXml
-    from junitparser import Properties
-    from junitparser import Property
-    from junitparser import Skipped
-    from junitparser import TestCase
-    from junitparser import TestSuite
-
-    kinds = {Outcome.FAILED: Failure, Outcome.ERROR: Error, Outcome.SKIPPED: Skipped, Outcome.XFAILED: Skipped}
-    whole = JUnitXml()
-    part = TestSuite(suite)
+    lib = _library()
+    kinds = {
+        Outcome.FAILED: lib.Failure,
+        Outcome.ERROR: lib.Error,
+        Outcome.SKIPPED: lib.Skipped,
+        Outcome.XFAILED: lib.Skipped,
+    }
+    whole = lib.JUnitXml()
+    part = lib.TestSuite(suite)
     for name, value in properties.items():
         part.add_property(name, _clean(value))
     for test in tests:
         classname, name = split_id(test.id)
-        case = TestCase(_clean(name), _clean(classname), test.duration)
-        own = Properties()
-        own.add_property(Property("swegym_id", json.dumps(test.id)))
-        own.add_property(Property("swegym_outcome", test.outcome.value))
+        case = lib.TestCase(_clean(name), _clean(classname), test.duration)
+        own = lib.Properties()
+        own.add_property(lib.Property("swegym_id", json.dumps(test.id)))
+        own.add_property(lib.Property("swegym_outcome", test.outcome.value))
         case.append(own)
         if test.outcome in kinds:
             first = test.message.strip().splitlines()[-1:] or [test.outcome.value]
@@ -52,21 +56,17 @@ def write_junit(tests: Iterable[TestResult], *, suite: str = "swegym", propertie
 
 def read_junit(data: bytes) -> dict[str, TestResult]:
     """The results in a ``junit.xml`` that :func:`write_junit` made. Raises :class:`GradingError` for anything else."""
-    from junitparser import JUnitXml
-    from junitparser import JUnitXmlError
-    from junitparser import Properties
-    from junitparser import TestSuite
-
+    lib = _library()
     found: dict[str, TestResult] = {}
     try:
-        whole = JUnitXml.fromstring(data)
-        suites = [whole] if isinstance(whole, TestSuite) else list(whole)
+        whole = lib.JUnitXml.fromstring(data)
+        suites = [whole] if isinstance(whole, lib.TestSuite) else list(whole)
         for case in (case for suite in suites for case in suite):
-            own = {item.name: item.value for item in case.child(Properties)}
+            own = {item.name: item.value for item in case.child(lib.Properties)}
             name, outcome = json.loads(own["swegym_id"]), Outcome(own["swegym_outcome"])
             message = "".join(result.text or "" for result in case.result)
             found[name] = TestResult(id=name, outcome=outcome, duration=case.time or 0.0, message=message)
-    except (JUnitXmlError, KeyError, TypeError, ValueError, SyntaxError) as error:
+    except (lib.JUnitXmlError, KeyError, TypeError, ValueError, SyntaxError) as error:
         raise GradingError(f"junit.xml cannot be read: {type(error).__name__}: {error}") from error
     return found
 
@@ -81,24 +81,19 @@ class Witness:
 
 def read_witness(data: bytes | None) -> Witness | None:
     """Read the process's own XML; ``None`` if there is none, or it is cut or no XML."""
-    from junitparser import Error
-    from junitparser import Failure
-    from junitparser import JUnitXml
-    from junitparser import JUnitXmlError
-    from junitparser import TestSuite
-
+    lib = _library()
     if not data or b"<!" in data:  # no document type, so no entity that expands; pytest writes neither
         return None
     named, bad = set(), set()
     try:
-        whole = JUnitXml.fromstring(data)
-        for suite in [whole] if isinstance(whole, TestSuite) else whole:
+        whole = lib.JUnitXml.fromstring(data)
+        for suite in [whole] if isinstance(whole, lib.TestSuite) else whole:
             for case in suite:
                 key = (case.classname or "", case.name or "")
                 named.add(key)
-                if any(isinstance(result, (Failure, Error)) for result in case.result):
+                if any(isinstance(result, (lib.Failure, lib.Error)) for result in case.result):
                     bad.add(key)
-    except (JUnitXmlError, TypeError, ValueError, SyntaxError):
+    except (lib.JUnitXmlError, TypeError, ValueError, SyntaxError):
         return None
     return Witness(named=frozenset(named), bad=frozenset(bad))
 
@@ -115,9 +110,9 @@ def split_id(test_id: str) -> tuple[str, str]:
     return ".".join(names[:-1]), names[-1]
 
 
-def witness_key(test_id: str) -> tuple[str, str]:
-    """Where an id is found in the process's XML: pytest writes illegal characters as ``#xNN``."""
-    classname, name = split_id(test_id)
+def witness_key(node_id: str) -> tuple[str, str]:
+    """Where a node id is found in the process's XML: pytest writes illegal characters as ``#xNN``."""
+    classname, name = split_id(node_id)
     return _mangle(classname), _mangle(name)
 
 

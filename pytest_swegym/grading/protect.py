@@ -17,13 +17,13 @@ from pytest_swegym.workspace import Workspace
 #: ``strict``: everything below. ``tests``: test files. ``off``: only the files of the hidden tests themselves.
 LEVELS = ("strict", "tests", "off")
 _SETTINGS = frozenset(
-    "conftest.py pytest.ini .pytest.ini pytest.toml .pytest.toml tox.ini setup.cfg .coveragerc".split()
+    ("conftest.py", "pytest.ini", ".pytest.ini", "pytest.toml", ".pytest.toml", "tox.ini", "setup.cfg", ".coveragerc")
 )
 #: Names that the runner imports, which a new file in the repository must not take.
 _RUNNER_MODULES = frozenset(
-    "pytest _pytest pluggy iniconfig packaging attr attrs py exceptiongroup tomli pygments colorama coverage xdist"
-    " execnet junitparser".split()
-)
+    ("pytest", "pluggy", "iniconfig", "packaging", "attr", "attrs", "py", "exceptiongroup", "tomli", "pygments",
+     "colorama", "coverage", "xdist", "execnet", "junitparser")
+)  # fmt: skip
 _TEST_FILE = re.compile(r"(?:test_.*|.*_test|tests)\.py")
 #: Folders from which modules are imported by their bare name.
 _IMPORT_ROOTS = ("", "src", "lib")
@@ -120,7 +120,7 @@ def _shadows(path: str, base: Collection[str]) -> bool:
             continue
         top = rest[0]
         stem = top.split(".")[0]
-        taken = stem in _RUNNER_MODULES or stem in sys.stdlib_module_names or stem.startswith("_pytest")
+        taken = stem in _RUNNER_MODULES or stem in sys.stdlib_module_names or stem.startswith(("_pytest", "pytest_"))
         importable = len(rest) > 1 or top.endswith((".py", ".pyc", ".so", ".pyd"))
         prefix = f"{root}/{top}" if root else top
         if taken and importable and not any(p == prefix or p.startswith(prefix + "/") for p in base):

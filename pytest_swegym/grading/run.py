@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import json
 import secrets
 from collections.abc import Mapping
@@ -137,7 +138,7 @@ def _start_folder(command: Command) -> str:
     args = list(command.args)
     if "discover" not in args or "-t" in args or "--top-level-directory" in args:
         return ""
-    for flag, value in zip(args, args[1:], strict=False):
+    for flag, value in itertools.pairwise(args):
         if flag in ("-s", "--start-directory"):
             return value.removeprefix("./").strip("/").removeprefix(".")
     return ""

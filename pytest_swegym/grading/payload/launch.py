@@ -105,8 +105,8 @@ class Guard:
 
     def __init__(self, emit: "Emit") -> None:
         self._emit = emit
-        self._parts = []  # type: List[Any]
-        self._told = set()  # type: Any
+        self._parts: "List[Any]" = []
+        self._told: "Any" = set()
 
     def watch(self, owner: "Any", label: str, names: "Any") -> None:
         """Remember attributes of a module or a class; those that this version does not have are passed over."""

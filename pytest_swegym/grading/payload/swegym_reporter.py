@@ -12,7 +12,7 @@ if MYPY:
     from typing import List
 
 #: Options of a repository's own settings that would end, split or shrink a run.
-NEUTRAL = (
+NEUTRAL: "Any" = (
     ("maxfail", 0),
     ("stepwise", False),
     ("lf", False),
@@ -99,9 +99,9 @@ class Hooks:
 
     def __init__(self, emit: "Any") -> None:
         self._emit = emit
-        self._known = {}  # type: Dict[str, Any]
-        self._counts = {}  # type: Dict[str, int]
-        self._relay = None  # type: Any
+        self._known: "Dict[str, Any]" = {}
+        self._counts: "Dict[str, int]" = {}
+        self._relay: "Any" = None
 
     def record(self, relay: "Any") -> None:
         self._relay = relay
@@ -139,7 +139,7 @@ def implementations(caller: "Any") -> "List[Any]":
 def is_builtin(function: "Any") -> bool:
     """Whether a function is what pytest itself calls by that name (some of its plugins register late)."""
     inner = getattr(function, "__func__", function)
-    found = sys.modules.get(str(getattr(inner, "__module__", "")))
+    found: "Any" = sys.modules.get(str(getattr(inner, "__module__", "")))
     if not getattr(found, "__name__", "").startswith("_pytest."):
         return False
     for part in str(inner.__qualname__).split("."):
@@ -195,14 +195,14 @@ def make_plugin(pytest: "Any", job: "Any", path: "List[str]", emit: "Any", guard
     hooks = Hooks(emit)
 
     class Reporter:
-        @pytest.hookimpl(hookwrapper=True, tryfirst=True)
+        @pytest.hookimpl(hookwrapper=True, tryfirst=True)  # type: ignore[untyped-decorator]
         def pytest_cmdline_parse(self) -> "Generator[None, Any, None]":
             sys.path[:0] = path  # only now: pytest itself is loaded
             outcome = yield
             if outcome.excinfo is None:
                 settle(outcome.get_result(), job)
 
-        @pytest.hookimpl(hookwrapper=True, tryfirst=True)
+        @pytest.hookimpl(hookwrapper=True, tryfirst=True)  # type: ignore[untyped-decorator]
         def pytest_load_initial_conftests(self, early_config: "Any") -> "Generator[None, Any, None]":
             known = early_config.known_args_namespace
             if hasattr(known, "cov_fail_under"):
@@ -227,7 +227,7 @@ def make_plugin(pytest: "Any", job: "Any", path: "List[str]", emit: "Any", guard
             hooks.check()
             emit("collected", len(session.items))
 
-        @pytest.hookimpl(tryfirst=True)
+        @pytest.hookimpl(tryfirst=True)  # type: ignore[untyped-decorator]
         def pytest_runtest_logreport(self, report: "Any") -> None:
             outcome = report.outcome
             guard.check()

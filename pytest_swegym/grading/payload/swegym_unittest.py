@@ -29,7 +29,7 @@ def watch_machinery(guard: "Any") -> None:
     guard.watch(case, "unittest.TestCase", names)
     result = [name for name in unittest.result.TestResult.__dict__ if name.startswith(("add", "was", "st"))]
     guard.watch(unittest.result.TestResult, "unittest.TestResult", result)
-    guard.watch(unittest.case._Outcome, "unittest.case._Outcome", ["__init__", "testPartExecutor"])
+    guard.watch(getattr(unittest.case, "_Outcome"), "unittest.case._Outcome", ["__init__", "testPartExecutor"])
     guard.watch(unittest.case, "unittest.case", ["_Outcome", "TestCase", "_AssertRaisesContext"])
     guard.watch(unittest.case._AssertRaisesContext, "unittest.case._AssertRaisesContext", ["__exit__"])
     guard.watch(unittest.suite.TestSuite, "unittest.TestSuite", ["run", "__call__"])
@@ -40,8 +40,8 @@ def watch_machinery(guard: "Any") -> None:
 def result_class(emit: "Any", guard: "Any") -> "Type[Any]":
     """A result that streams. Its methods call the originals last, so the plain output stays as it was."""
     clock, lines = time.perf_counter, traceback.format_exception
-    plain = unittest.runner.TextTestResult
-    begun = {}  # type: Dict[str, float]
+    plain: "Any" = unittest.runner.TextTestResult
+    begun: "Dict[str, float]" = {}
 
     def tell(test: "Any", outcome: str, text: str = "", partial: int = 0) -> None:
         name = str(test.id())
@@ -54,7 +54,7 @@ def result_class(emit: "Any", guard: "Any") -> "Type[Any]":
         except Exception:
             return str(error[0])
 
-    class Result(plain):
+    class Result(plain):  # type: ignore[misc]
         def startTest(self, test: "Any") -> None:
             begun[str(test.id())] = clock()
             plain.startTest(self, test)
