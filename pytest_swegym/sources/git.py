@@ -22,6 +22,7 @@ from pytest_swegym.sources.redact import redact
 
 
 _FULL_SHA = re.compile(r"[0-9a-f]{40}([0-9a-f]{24})?")
+_REPORT_EVERY = 5.0  # seconds
 
 
 class Store:
@@ -72,14 +73,14 @@ class Mirror(Store):
         partial = self.git.path.with_name(self.name + ".partial")
         shutil.rmtree(partial, ignore_errors=True)
         log.info("cloning %s (once; kept in %s)", redact(self.url), self)
-        started = time.monotonic()
         self._fetch(init(partial), name)
         partial.rename(self.git.path)
-        log.info("cloned %s in %.0f s", redact(self.url), time.monotonic() - started)
+        log.info("cloned %s", redact(self.url))
 
     def _fetch(self, git: GitDir, name: str | None) -> None:
         refs = ("+refs/heads/*:refs/heads/*", "+refs/tags/*:refs/tags/*")
-        git.run("fetch", "-q", "--no-tags", "--no-write-fetch-head", "--update-head-ok", "--", self.url, *refs)
+        options = ("--progress", "--no-tags", "--no-write-fetch-head", "--update-head-ok")
+        git.follow("fetch", *options, "--", self.url, *refs, report=_Reporter(redact(self.url)))
         said = git.text("ls-remote", "--symref", "--", self.url, "HEAD")
         head = re.search(r"^ref: (refs/heads/\S+)\tHEAD$", said, re.MULTILINE)
         if head:
@@ -88,6 +89,19 @@ class Mirror(Store):
             # Not reachable from a branch or tag (a pull request's commit): some servers give it when asked by name.
             reference = f"{name}:refs/swegym/{name}"
             git.ok("fetch", "-q", "--no-tags", "--no-write-fetch-head", "--", self.url, reference)
+
+
+class _Reporter:
+    """Progress of a long fetch in the log, a line every few seconds."""
+
+    def __init__(self, what: str) -> None:
+        self._what = what
+        self._next = time.monotonic() + _REPORT_EVERY
+
+    def __call__(self, line: str) -> None:
+        if time.monotonic() >= self._next:
+            self._next = time.monotonic() + _REPORT_EVERY
+            log.info("fetching %s: %s", self._what, line)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

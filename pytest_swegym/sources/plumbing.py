@@ -5,12 +5,16 @@ The one door to GitPython.
 
 from __future__ import annotations
 
+import io
 import logging
 import os
 import tempfile
+from collections import deque
+from collections.abc import Callable
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from pytest_swegym.errors import SourceError
 from pytest_swegym.sources.redact import redact
@@ -96,21 +100,32 @@ class GitDir:
         """Whether a command succeeds."""
         return self._execute(arguments, b"", (), {})[0] == 0
 
+    def follow(self, *arguments: str, report: Callable[[str], None]) -> None:
+        """Run a long git command, and ``report`` each line of progress that it prints. Raises :class:`GitError`."""
+        git = _library()
+        command = self._command(arguments, ())
+        env = {**_network(), **_ENVIRONMENT}
+        process = git.Git("/").execute(command, env=env, as_process=True, with_stdout=False)
+        said: deque[str] = deque(maxlen=20)
+        with io.TextIOWrapper(process.stderr, errors="replace", newline=None) as lines:  # None: a line may end in CR
+            for line in lines:
+                said.append(line.strip())
+                report(line.strip())
+        try:
+            process.wait()
+        except git.GitCommandError as error:
+            _found(error.status)
+            raise GitError(f"git {arguments[0]} failed: {redact(' '.join(said))[-2000:]}") from None
+
     def _execute(
         self, arguments: Sequence[str], stdin: bytes, config: Sequence[str], env: dict[str, str]
     ) -> tuple[int, bytes, str]:
-        try:
-            import git  # deferred: slow to import, and fails where there is no git
-        except ImportError as error:
-            raise SourceError(f"git is needed on this machine and was not found: {error}") from error
-        place = [f"--git-dir={self.path}"] + ([f"--work-tree={self.work_tree}"] if self.work_tree else [])
-        settings = [f"{name}={value}" for name, value in _CONFIG.items()] + list(config)
-        command = [*_clean(), "git", *place, *(part for s in settings for part in ("-c", s)), *arguments]
+        git = _library()
         with tempfile.TemporaryFile() as file:
             file.write(stdin)
             file.seek(0)
             status, stdout, stderr = git.Git(str(self.work_tree or "/")).execute(
-                command,
+                self._command(arguments, config),
                 istream=file,
                 env={**_network(), **_ENVIRONMENT, **env},
                 with_extended_output=True,
@@ -118,9 +133,26 @@ class GitDir:
                 stdout_as_string=False,
                 strip_newline_in_stdout=False,
             )
-        if status == 127:  # env's own word for a program that is not there
-            raise SourceError("git is needed on this machine and was not found on PATH")
+        _found(status)
         return status, stdout, stderr
+
+    def _command(self, arguments: Sequence[str], config: Sequence[str]) -> list[str]:
+        place = [f"--git-dir={self.path}"] + ([f"--work-tree={self.work_tree}"] if self.work_tree else [])
+        settings = [f"{name}={value}" for name, value in _CONFIG.items()] + list(config)
+        return [*_clean(), "git", *place, *(part for s in settings for part in ("-c", s)), *arguments]
+
+
+def _library() -> Any:
+    try:
+        import git  # deferred: slow to import, and fails where there is no git
+    except ImportError as error:
+        raise SourceError(f"git is needed on this machine and was not found: {error}") from error
+    return git
+
+
+def _found(status: int | str | None) -> None:
+    if status == 127:  # env's own word for a program that is not there
+        raise SourceError("git is needed on this machine and was not found on PATH")
 
 
 def _clean() -> list[str]:
