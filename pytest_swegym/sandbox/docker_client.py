@@ -27,9 +27,10 @@ def connect(name: str) -> APIClient:
     Raises :class:`SandboxUnavailable`, which says why not and the way out.
     """
     import docker  # deferred: a third of a second that an ordinary test suite need not pay
+    from docker.utils import kwargs_from_env
 
     try:
-        options = docker.utils.kwargs_from_env() if name == "docker" else {"base_url": _podman_url()}
+        options = kwargs_from_env() if name == "docker" else {"base_url": _podman_url()}
         client = docker.APIClient(**options, version="auto", timeout=_PING)
     except (docker.errors.DockerException, OSError) as error:
         raise SandboxUnavailable(_way_out(name, error)) from error

@@ -7,7 +7,6 @@ import secrets
 from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import dataclass
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 from pytest_swegym.errors import SandboxClosed
@@ -60,7 +59,6 @@ class Container:
             plan.image,
             name=self.name,
             entrypoint=list(scripts.MAIN),
-            detach=True,
             stdin_open=True,
             hostname="sandbox",
             labels={LABEL: "1", OWNER_LABEL: own_name()},

@@ -48,7 +48,7 @@ class Agent:
 
         def exit_code() -> int | None:
             with daemon_errors("asking for a command's end"):
-                code = client.exec_inspect(made["Id"])["ExitCode"]
+                code: int | None = client.exec_inspect(made["Id"])["ExitCode"]
                 # The daemon forgets to end the command of a container that was killed: its code stays unset.
                 if code is None and not client.inspect_container(container)["State"]["Running"]:
                     raise SandboxClosed("the container was ended from inside")
@@ -154,9 +154,8 @@ class Marked:
     def __init__(self, mark: str) -> None:
         #: The two numbers of the mark, once it has come.
         self.numbers: tuple[int, int] | None = None
-        self._pattern = re.compile(b"\x1e" + mark.encode() + rb" ([0-9]{1,9}) ([0-9]{1,9})\x1e")
-        #: The longest that a mark can be.
-        self._length = len(mark) + 22
+        self._start = b"\x1d" + mark.encode() + b" "
+        self._pattern = re.compile(self._start + rb"([0-9]{1,9}) ([0-9]{1,9})\x1d")
         self._held = b""
 
     def add(self, data: bytes) -> bytes:
@@ -169,11 +168,20 @@ class Marked:
             self.numbers = int(found[1]), int(found[2])
             end = found.start()
         else:
-            # What could be the beginning of the mark is held back.
-            end = data.find(b"\x1e", max(len(data) - self._length, 0))
-            end = len(data) if end < 0 else end
+            end = len(data) - self._beginning(data)
         self._held = data[end:]
         return data[:end]
+
+    def _beginning(self, data: bytes) -> int:
+        """How many bytes at the end of ``data`` could be the beginning of the mark."""
+        at = data.find(b"\x1d", max(len(data) - len(self._start) - 20, 0))
+        while at >= 0:
+            tail = data[at:]
+            numbers = tail[len(self._start) :]
+            if self._start.startswith(tail[: len(self._start)]) and not numbers.strip(b"0123456789 "):
+                return len(tail)
+            at = data.find(b"\x1d", at + 1)
+        return 0
 
     def rest(self) -> bytes:
         """What was held back, if no mark came."""

@@ -60,7 +60,7 @@ def parse_pythons(output: str) -> list[Python]:
 
 
 def candidates(template: str, request: str | None, local: Iterable[str]) -> list[str]:
-    """The images of ``template`` that could bring the Python of ``request``, best first: those already here, newest first.
+    """The images of ``template`` that could bring the Python of ``request``: those already here first, then the newest.
 
     A version is put into the template as it stands; for a range it is every minor version that may satisfy it.
     """
@@ -97,7 +97,7 @@ def inspect(client: APIClient, image: str) -> dict[str, Any] | None:
 
     with daemon_errors(f"looking for image {image}"):
         try:
-            found: dict[str, Any] = client.inspect_image(image)
+            found: dict[str, Any] = client.inspect_image(image)  # type: ignore[no-untyped-call]
         except ImageNotFound:
             return None
         return found

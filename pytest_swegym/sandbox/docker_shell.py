@@ -26,9 +26,7 @@ class ShellChannel:
     ``body`` is the text that becomes the shell of an owner, ``do`` runs one of our texts beside it.
     """
 
-    def __init__(
-        self, agent: Agent, body: Callable[[str], str], do: Callable[[Callable[[str], str]], None]
-    ) -> None:
+    def __init__(self, agent: Agent, body: Callable[[str], str], do: Callable[[Callable[[str], str]], None]) -> None:
         self._agent = agent
         self._do = do
         self._owner = secrets.token_hex(8)

@@ -32,14 +32,10 @@ def find(client: APIClient, backend: str, key: str) -> Snapshot | None:
     if image is None or labels.get(owner.KEY_LABEL) != key:
         return None
     kept = json.loads(labels[owner.SNAPSHOT_LABEL])
-    return Snapshot(
-        key=key, backend=backend, ref={"image": image["Id"]}, env=kept["env"], python=kept["python"]
-    )
+    return Snapshot(key=key, backend=backend, ref={"image": image["Id"]}, env=kept["env"], python=kept["python"])
 
 
-def save(
-    client: APIClient, backend: str, container: str, key: str, *, env: Mapping[str, str], python: str
-) -> Snapshot:
+def save(client: APIClient, backend: str, container: str, key: str, *, env: Mapping[str, str], python: str) -> Snapshot:
     """Commit a container as the snapshot ``key``."""
     labels = {
         owner.KEY_LABEL: key,

@@ -15,7 +15,7 @@ from pytest_swegym.sandbox.base import Backend
 _BACKENDS: dict[str, tuple[str, dict[str, Any]]] = {
     "bubblewrap": ("pytest_swegym.sandbox.bubblewrap:BubblewrapBackend", {}),
     "docker": ("pytest_swegym.sandbox.docker:DockerBackend", {}),
-    "podman": ("pytest_swegym.sandbox.docker:DockerBackend", {"podman": True}),
+    "podman": ("pytest_swegym.sandbox.docker:DockerBackend", {"name": "podman"}),
     "unsafe-host": ("pytest_swegym.sandbox.unsafe_host:UnsafeHostBackend", {}),
 }
 #: What ``--swegym-sandbox`` takes, besides ``module:attr``.
