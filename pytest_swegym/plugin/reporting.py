@@ -1,0 +1,104 @@
+"""What came of the run: summary, predictions, and the exit status of ``--swegym-fail-under``."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import pytest
+
+from pytest_swegym.plugin.options import SETTINGS
+
+
+if TYPE_CHECKING:
+    from pytest_swegym.results import Summary
+    from pytest_swegym.task import AttemptRecord
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    if not hasattr(config, "workerinput"):
+        config.pluginmanager.register(Reporter(config), "swegym-reporter")
+
+
+class Reporter:
+    """Gathers attempts from reports alone, so that it is the same with and without workers."""
+
+    def __init__(self, config: pytest.Config) -> None:
+        self._config = config
+        self._settings = config.stash[SETTINGS]
+        self._folders: dict[str, Path] = {}
+        self._records: list[AttemptRecord] = []
+        self._summary: Summary | None = None
+
+    def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
+        if report.when == "teardown":
+            found = dict(report.user_properties)
+            if "swegym_record" in found:
+                self._folders[str(found["swegym_record"])] = Path(str(found["swegym_record"]))
+
+    @pytest.hookimpl(tryfirst=True)
+    def pytest_sessionfinish(self, session: pytest.Session) -> None:
+        """Write the totals; whatever was recorded is in them, also after Ctrl-C."""
+        if self._folders:
+            self._conclude()
+        rate = self._summary.rate if self._summary else None
+        minimum = self._settings.fail_under
+        if minimum is None or session.exitstatus not in (pytest.ExitCode.OK, pytest.ExitCode.NO_TESTS_COLLECTED):
+            return
+        if rate is None or rate < minimum:
+            session.exitstatus = pytest.ExitCode.TESTS_FAILED
+
+    def _conclude(self) -> None:
+        import json
+
+        from pytest_swegym._support.paths import write_atomic
+        from pytest_swegym.plugin.run import run_of
+        from pytest_swegym.results import summarize
+        from pytest_swegym.results import write_predictions
+
+        store = run_of(self._config).store
+        names = {folder.name for folder in self._folders.values()}
+        # A continued run is one run: what it finished earlier counts, whatever was selected this time.
+        self._records = [record for record in store.records() if record.key in names or self._settings.resume]
+        self._summary = summarize(self._records)
+        run_id = {"run_id": run_of(self._config).run_id}
+        write_atomic(store.root / "summary.json", json.dumps({**self._summary.to_dict(), **run_id}, indent=1) + "\n")
+        write_predictions(store.root / "predictions.jsonl", self._records)
+        if self._settings.output is None:
+            _point(store.root.parent / "latest", store.root.name)
+
+    def pytest_terminal_summary(self, terminalreporter: pytest.TerminalReporter) -> None:
+        verbosity = self._config.get_verbosity()
+        minimum = self._settings.fail_under
+        rate = self._summary.rate if self._summary else None
+        missed = minimum is not None and (rate is None or rate < minimum)
+        if missed and (self._summary or self._settings.solver or self._settings.tasks):
+            shown = "nothing was graded" if rate is None else f"{rate:.1%} resolved"
+            terminalreporter.write_line(f"swegym: {shown}, below --swegym-fail-under={minimum:g}", red=True)
+        if self._summary is None or verbosity < 0:
+            return
+        from pytest_swegym.plugin.run import run_of
+        from pytest_swegym.results.text import explain
+        from pytest_swegym.results.text import summary_lines
+
+        terminalreporter.section("swegym")
+        if verbosity > 0:
+            for record in self._records:
+                seconds = sum(record.stages.values())
+                reward = "-" if record.reward is None else f"{record.reward:.2f}"
+                terminalreporter.write_line(f"{explain(record)} (reward {reward}, {seconds:.1f} s)")
+        for line in summary_lines(self._summary):
+            terminalreporter.write_line(line)
+        terminalreporter.write_line(f"records: {run_of(self._config).root}")
+
+
+def _point(link: Path, target: str) -> None:
+    """Let ``link`` name the newest run; a convenience, so a file system without links does without."""
+    temporary = link.with_name(f".{link.name}.{os.getpid()}")
+    try:
+        if link.is_symlink() or not link.exists():
+            temporary.symlink_to(target)
+            temporary.replace(link)
+    except OSError:
+        temporary.unlink(missing_ok=True)

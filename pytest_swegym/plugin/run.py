@@ -1,0 +1,115 @@
+"""What one pytest process knows of its run: where records go, and the lab, made when the first attempt needs it."""
+
+from __future__ import annotations
+
+import logging
+import os
+import threading
+import time
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import pytest
+
+from pytest_swegym._support.keys import content_key
+from pytest_swegym.errors import ConfigError
+from pytest_swegym.errors import SandboxUnavailable
+from pytest_swegym.plugin.options import SETTINGS
+from pytest_swegym.results import ResultStore
+
+
+if TYPE_CHECKING:
+    from pytest_swegym.lab import Lab
+    from pytest_swegym.plugin.live import LiveAttempt
+    from pytest_swegym.plugin.progress import Progress
+    from pytest_swegym.runs import LocalExecutor
+    from pytest_swegym.sandbox.base import Backend
+
+
+log = logging.getLogger("pytest_swegym.plugin")
+WORKER_KEY = "swegym"
+
+
+class Run:
+    """The run of this process. An xdist worker gets ``run_id`` and the folder from its controller."""
+
+    def __init__(self, config: pytest.Config) -> None:
+        self.config = config
+        self.settings = config.stash[SETTINGS]
+        given = getattr(config, "workerinput", {}).get(WORKER_KEY, {})
+        self.run_id: str = given.get("run_id") or _new_run_id()
+        self.root = Path(given["root"]) if given else self._root()
+        self.store = ResultStore(root=self.root)
+        self.live: dict[str, LiveAttempt] = {}
+        self.ahead: LocalExecutor | None = None
+        self.progress: Progress | None = None
+        self.cancelled = False
+        self._lock = threading.Lock()
+        self._backend: Backend | None = None
+        self._lab: Lab | None = None
+
+    def _root(self) -> Path:
+        return self.settings.output or self.config.rootpath / "swegym-results" / self.run_id
+
+    def workerinput(self) -> dict[str, str]:
+        """What a worker needs to be part of this run."""
+        return {"run_id": self.run_id, "root": str(self.root)}
+
+    def backend(self) -> Backend:
+        """The sandbox backend. Raises :class:`SandboxUnavailable` or :class:`ConfigError`."""
+        if self._backend is None:
+            name = self.settings.sandbox
+            made = self.config.hook.pytest_swegym_make_sandbox(config=self.config, name=name)
+            if not hasattr(made, "start"):
+                raise ConfigError(f"sandbox {name!r}: expected a backend, got {type(made).__name__}")
+            reason = made.available()
+            if reason is not None:
+                raise SandboxUnavailable(f"sandbox {made.name!r} cannot work here: {reason}")
+            self._backend = made
+        return self._backend
+
+    def lab(self) -> Lab:
+        """Made once; before its first sandbox, what dead runs left is removed. Raises as :meth:`backend`."""
+        from pytest_swegym.lab import Lab
+
+        with self._lock:
+            if self._lab is None:
+                backend = self.backend()
+                for line in backend.sweep():
+                    log.info("removed: %s", line)
+                self._lab = Lab(
+                    backend,
+                    mirror=self.settings.mirror,
+                    offline=self.settings.offline,
+                    root=self.config.rootpath,
+                    protect=self.settings.protect,
+                )
+            return self._lab
+
+    def close(self) -> None:
+        """End what runs, and every sandbox. Twice is fine."""
+        self.cancelled = True
+        if self.ahead is not None:
+            self.ahead.stop()
+        if self._lab is not None:
+            self._lab.close()
+        elif self._backend is not None:
+            self._backend.close()
+        if self.ahead is not None:
+            self.ahead.join(2.0)
+
+
+RUN = pytest.StashKey[Run]()
+
+
+def run_of(config: pytest.Config) -> Run:
+    """The run of this process, made at its first use: an ordinary suite has none."""
+    if RUN not in config.stash:
+        run = Run(config)
+        config.stash[RUN] = run
+        config.add_cleanup(run.close)
+    return config.stash[RUN]
+
+
+def _new_run_id() -> str:
+    return f"{time.strftime('%Y%m%d-%H%M%S')}-{content_key(os.getpid(), time.time_ns())[:4]}"

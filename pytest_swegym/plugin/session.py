@@ -1,0 +1,107 @@
+"""The course of a run: its header, attempts ahead of their items, failure reports, the end."""
+
+from __future__ import annotations
+
+from collections.abc import Generator
+from typing import TYPE_CHECKING
+
+import pytest
+
+from pytest_swegym.errors import ConfigError
+from pytest_swegym.errors import InfraError
+from pytest_swegym.plugin.options import SETTINGS
+from pytest_swegym.plugin.plan import PLANNED
+from pytest_swegym.plugin.solving import LIVE
+from pytest_swegym.plugin.solving import WHY
+
+
+if TYPE_CHECKING:
+    from pytest_swegym.settings import Settings
+
+
+def pytest_report_header(config: pytest.Config) -> str | None:
+    settings = config.stash[SETTINGS]
+    return header(config) if settings.solver or settings.tasks else None
+
+
+def pytest_report_collectionfinish(config: pytest.Config, items: list[pytest.Item]) -> str | None:
+    settings = config.stash[SETTINGS]
+    if settings.solver or settings.tasks or not any(PLANNED in item.stash for item in items):
+        return None
+    return header(config)
+
+
+def header(config: pytest.Config) -> str:
+    """``swegym: solver=gold (option), sandbox=bubblewrap 0.11 (default)``: what is used, and who said so."""
+    settings = config.stash[SETTINGS]
+    solver = f"{settings.solver} ({settings.source('solver')})" if settings.solver else "of the conftest"
+    names = ("tasks", "attempts", "jobs", "reward", "timeout", "seed", "output", "resume")
+    chosen = [
+        f"{name}={_shown(settings, name)} ({settings.source(name)})"
+        for name in names
+        if settings.source(name) != "default"
+    ]
+    return "swegym: " + ", ".join([f"solver={solver}", f"sandbox={_sandbox(config)}", *chosen])
+
+
+def _shown(settings: Settings, name: str) -> str:
+    value = getattr(settings, name)
+    return ",".join(value) if isinstance(value, tuple) else str(value)
+
+
+def _sandbox(config: pytest.Config) -> str:
+    """The sandbox that will be used, asked at once: a run that cannot work should not start."""
+    settings = config.stash[SETTINGS]
+    if not will_run(config):
+        return f"{settings.sandbox} ({settings.source('sandbox')})"
+    from pytest_swegym.plugin.run import run_of
+
+    try:
+        backend = run_of(config).backend()
+    except (ConfigError, InfraError) as error:
+        raise pytest.UsageError(f"--swegym-sandbox={settings.sandbox}: {error}") from None
+    return f"{backend.describe()} ({config.stash.get(WHY, settings.source('sandbox'))})"
+
+
+def will_run(config: pytest.Config) -> bool:
+    """Whether tests will run at all."""
+    return not any(config.getoption(name, False) for name in ("collectonly", "setupplan", "setuponly"))
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_runtestloop(session: pytest.Session) -> None:
+    config = session.config
+    items = [item for item in session.items if PLANNED in item.stash]
+    if not items or not will_run(config) or session.testsfailed:
+        return
+    from pytest_swegym.plugin import attempts
+    from pytest_swegym.plugin.progress import show_progress
+    from pytest_swegym.plugin.run import run_of
+    from pytest_swegym.plugin.solving import NO_SOLVER
+
+    settings = config.stash[SETTINGS]
+    if settings.tasks and not any(attempts.has_solver(item) for item in items if attempts.needs_solver(item)):
+        raise pytest.UsageError(f"--swegym-tasks: {NO_SOLVER}")
+    attempts.check_predictions(config, items)
+    run_of(config).progress = show_progress(config)
+    # An xdist worker is told its items one by one: which it will get, it cannot know ahead.
+    if settings.jobs > 1 and not hasattr(config, "workerinput"):
+        attempts.start_ahead(session)
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_makereport(item: pytest.Item) -> Generator[None, pytest.TestReport, pytest.TestReport]:
+    report = yield
+    if LIVE in item.stash and report.failed and report.when != "teardown":
+        report.sections.extend(item.stash[LIVE].sections())
+    return report
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_sessionfinish(session: pytest.Session) -> None:
+    """End every sandbox now: what is left to do needs none, and an interrupted run must not wait for them."""
+    from pytest_swegym.plugin.run import RUN
+
+    run = session.config.stash.get(RUN, None)
+    if run is not None:
+        run.close()

@@ -1,0 +1,141 @@
+"""Who solves an item's task, in which sandbox, and how its grade becomes a reward: the plugin's own answers."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+from typing import Any
+
+import pytest
+
+from pytest_swegym.errors import ConfigError
+from pytest_swegym.errors import LoadError
+from pytest_swegym.errors import SolverError
+from pytest_swegym.plugin.options import SETTINGS
+
+
+if TYPE_CHECKING:
+    from pytest_swegym.plugin.live import LiveAttempt
+    from pytest_swegym.sandbox.base import Backend
+    from pytest_swegym.solvers import LoadedSolver
+    from pytest_swegym.task import Grade
+    from pytest_swegym.task import TaskSpec
+    from pytest_swegym.workspace import Workspace
+
+
+COMMAND_LINE = "swegym-command-line-solver"
+LIVE = pytest.StashKey["LiveAttempt"]()
+#: Why ``--swegym-sandbox=auto`` chose what it chose.
+WHY = pytest.StashKey[str]()
+NO_SOLVER = "no solver: give --swegym-solver=NAME, or define pytest_swegym_solve in a conftest.py"
+
+
+@pytest.hookimpl(trylast=True)
+def pytest_configure(config: pytest.Config) -> None:
+    """Load the solver of the command line at once: a wrong name must not cost a collection."""
+    name = config.stash[SETTINGS].solver
+    if name is None or config.option.help or config.option.version:
+        return
+    from pytest_swegym.solvers import load_solver
+
+    try:
+        solver = load_solver(name, root=config.invocation_params.dir)
+    except LoadError as error:
+        raise pytest.UsageError(f"--swegym-solver: {error}") from error
+    except ConfigError as error:
+        raise pytest.UsageError(f"--swegym-solver={name}: {error}") from error
+    config.pluginmanager.register(CommandLineSolver(solver), COMMAND_LINE)
+
+
+class CommandLineSolver:
+    """The solver of ``--swegym-solver``, before every conftest."""
+
+    def __init__(self, solver: LoadedSolver) -> None:
+        self.solver = solver
+
+    @pytest.hookimpl(tryfirst=True)
+    def pytest_swegym_solve(self, item: pytest.Item, task: TaskSpec, workspace: Workspace) -> Any:
+        __tracebackhide__ = True
+        live = item.stash[LIVE]
+        given = live.prepared.task if self.solver.trusted and live.prepared is not None else task
+        patch = self.solver(given, workspace)
+        return "" if patch is None else patch
+
+
+@pytest.hookimpl(trylast=True)
+def pytest_swegym_make_sandbox(config: pytest.Config, name: str) -> Backend:
+    from pytest_swegym.sandbox import choose
+
+    backend, why = choose(name)
+    if name == "auto":
+        config.stash[WHY] = why
+    return backend
+
+
+@pytest.hookimpl(trylast=True)
+def pytest_swegym_compute_reward(item: pytest.Item, task: TaskSpec, grade: Grade) -> float:
+    from pytest_swegym.grading import compute_reward
+
+    return compute_reward(item.config.stash[SETTINGS].reward, grade)
+
+
+class ItemSolver:
+    """The solver of one item, through the hook: the command line's, else that of the nearest conftest."""
+
+    def __init__(self, item: pytest.Item, live: LiveAttempt | None) -> None:
+        self._item, self._live = item, live
+        self._loaded: CommandLineSolver | None = item.config.pluginmanager.get_plugin(COMMAND_LINE)
+
+    @property
+    def name(self) -> str:
+        return self._loaded.solver.name if self._loaded else "conftest"
+
+    @property
+    def identity(self) -> str:
+        """Changes when the solver's code does."""
+        from pytest_swegym._support.keys import content_key
+
+        if self._loaded is not None:
+            return self._loaded.solver.identity
+        return content_key(*(_code_of(found.function) for found in self.implementations()))
+
+    def implementations(self) -> list[Any]:
+        return list(self._item.ihook.pytest_swegym_solve.get_hookimpls())
+
+    def __call__(self, task: TaskSpec, workspace: Workspace) -> str | None:
+        __tracebackhide__ = True
+        patch = self._item.ihook.pytest_swegym_solve(item=self._item, task=task, workspace=workspace)
+        if patch is None:
+            raise SolverError(f"no solver took {task.instance_id}: every pytest_swegym_solve returned None")
+        return None if patch == "" else patch
+
+
+class ItemReward:
+    """The reward of one item, through the hook."""
+
+    def __init__(self, item: pytest.Item) -> None:
+        self._item = item
+
+    @property
+    def identity(self) -> str:
+        name = self._item.config.stash[SETTINGS].reward
+        own = [
+            _code_of(found.function)
+            for found in self._item.ihook.pytest_swegym_compute_reward.get_hookimpls()
+            if not found.function.__module__.startswith("pytest_swegym.")
+        ]
+        return "\n".join([name, *own])
+
+    def __call__(self, task: TaskSpec, grade: Grade) -> float:
+        reward = self._item.ihook.pytest_swegym_compute_reward(item=self._item, task=task, grade=grade)
+        if isinstance(reward, bool) or not isinstance(reward, (int, float)):
+            raise ConfigError(f"pytest_swegym_compute_reward returned {reward!r:.80}, not a number")
+        return float(reward)
+
+
+def _code_of(function: Any) -> str:
+    """The text of the file that holds ``function``."""
+    try:
+        return Path(function.__code__.co_filename).read_text(encoding="utf-8", errors="replace")
+    except (AttributeError, OSError):
+        return repr(getattr(function, "__qualname__", ""))

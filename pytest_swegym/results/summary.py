@@ -1,0 +1,111 @@
+"""The numbers of a run."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections import defaultdict
+from collections.abc import Iterable
+from collections.abc import Mapping
+from collections.abc import Sequence
+from dataclasses import dataclass
+from dataclasses import field
+from math import comb
+from typing import Any
+
+from pytest_swegym.task import AttemptRecord
+from pytest_swegym.task import Verdict
+
+
+FORMAT = "swegym.summary/1"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Summary:
+    """What the attempts of a run came to.
+
+    ``graded`` counts the attempts that say something of the solver: all but infra errors, which are neither right nor
+    wrong. ``rate`` is resolved over graded. ``pass_at`` maps k to the chance that one of k attempts resolves a task.
+    ``seconds`` sums each stage; ``reasons`` counts why attempts did not resolve, the most frequent first.
+    """
+
+    attempts: int = 0
+    tasks: int = 0
+    graded: int = 0
+    resolved: int = 0
+    mean_reward: float | None = None
+    verdicts: Mapping[str, int] = field(default_factory=dict)
+    infra_errors: Sequence[str] = ()
+    pass_at: Mapping[int, float] = field(default_factory=dict)
+    seconds: Mapping[str, float] = field(default_factory=dict)
+    reasons: Sequence[tuple[str, int]] = ()
+
+    @property
+    def rate(self) -> float | None:
+        return self.resolved / self.graded if self.graded else None
+
+    def to_dict(self) -> dict[str, Any]:
+        """JSON-ready, with the name and version of the format."""
+        return {
+            "format": FORMAT,
+            "attempts": self.attempts,
+            "tasks": self.tasks,
+            "graded": self.graded,
+            "resolved": self.resolved,
+            "rate": self.rate,
+            "mean_reward": self.mean_reward,
+            "verdicts": dict(self.verdicts),
+            "infra_errors": list(self.infra_errors),
+            "pass_at": {str(k): value for k, value in self.pass_at.items()},
+            "seconds": dict(self.seconds),
+            "reasons": [list(reason) for reason in self.reasons],
+        }
+
+
+def summarize(records: Iterable[AttemptRecord]) -> Summary:
+    """Count the records up."""
+    found = list(records)
+    graded = [record for record in found if record.verdict is not Verdict.INFRA_ERROR]
+    rewards = [record.reward for record in graded if record.reward is not None]
+    seconds: defaultdict[str, float] = defaultdict(float)
+    for record in found:
+        for stage, duration in record.stages.items():
+            seconds[stage] += duration
+    counts = Counter(record.verdict for record in found)
+    return Summary(
+        attempts=len(found),
+        tasks=len({record.instance_id for record in found}),
+        graded=len(graded),
+        resolved=counts[Verdict.RESOLVED],
+        mean_reward=sum(rewards) / len(rewards) if rewards else None,
+        verdicts={verdict.value: counts[verdict] for verdict in Verdict if counts[verdict]},
+        infra_errors=sorted(record.key for record in found if record.verdict is Verdict.INFRA_ERROR),
+        pass_at=_pass_at(graded),
+        seconds={stage: round(total, 3) for stage, total in seconds.items()},
+        reasons=_reasons(found),
+    )
+
+
+def pass_at_k(attempts: int, correct: int, k: int) -> float:
+    """The chance that at least one of ``k`` out of ``attempts``, drawn without return, is correct (unbiased)."""
+    if not 1 <= k <= attempts or not 0 <= correct <= attempts:
+        raise ValueError(f"no pass@{k} from {correct} correct of {attempts} attempts")
+    return 1.0 - comb(attempts - correct, k) / comb(attempts, k)
+
+
+def _pass_at(graded: Sequence[AttemptRecord]) -> dict[int, float]:
+    """pass@k for every k that some task was attempted often enough for, as the mean over those tasks."""
+    tries: defaultdict[str, list[bool]] = defaultdict(list)
+    for record in graded:
+        tries[record.instance_id].append(record.resolved)
+    most = max(map(len, tries.values()), default=0)
+    found = {}
+    for k in range(1, most + 1):
+        each = [pass_at_k(len(tried), sum(tried), k) for tried in tries.values() if len(tried) >= k]
+        found[k] = sum(each) / len(each)
+    return found
+
+
+def _reasons(records: Sequence[AttemptRecord]) -> tuple[tuple[str, int], ...]:
+    """The first reason of each attempt that did not resolve, the most frequent first."""
+    first = (record.reasons[0].split("\n")[0] for record in records if record.reasons and not record.resolved)
+    return tuple(Counter(reason[:200] for reason in first).most_common(5))

@@ -1,0 +1,83 @@
+"""Records as text for people."""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+from collections.abc import Iterator
+from collections.abc import Mapping
+
+from pytest_swegym.results.summary import Summary
+from pytest_swegym.task import F2P_OK
+from pytest_swegym.task import P2P_OK
+from pytest_swegym.task import AttemptRecord
+from pytest_swegym.task import Outcome
+
+
+#: Rows of a list that are shown; failing tests come first.
+ROWS = 40
+TAIL_LINES = 40
+
+
+def explain(record: AttemptRecord) -> str:
+    """The verdict in a sentence or two."""
+    lists = {
+        "FAIL_TO_PASS": (record.fail_to_pass, F2P_OK),
+        "PASS_TO_PASS": (record.pass_to_pass, P2P_OK),
+    }
+    counts = [
+        f"{sum(outcome in ok for outcome in found.values())}/{len(found)} {name}"
+        for name, (found, ok) in lists.items()
+        if found
+    ]
+    text = f"{record.key}: {record.verdict.value}"
+    if counts:
+        text += f", {', '.join(counts)}"
+    return text if record.resolved or not record.reasons else f"{text}: {'; '.join(record.reasons[:3])}"
+
+
+def outcome_table(record: AttemptRecord) -> str:
+    """The listed tests and what each came to, failing ones first."""
+    lines: list[str] = []
+    lines += _list("FAIL_TO_PASS", record.fail_to_pass, F2P_OK)
+    lines += _list("PASS_TO_PASS", record.pass_to_pass, P2P_OK)
+    if record.protected:
+        lines.append(f"put back before grading: {', '.join(record.protected)}")
+    lines += [f"reason: {reason}" for reason in record.reasons]
+    return "\n".join(lines)
+
+
+def _list(name: str, found: Mapping[str, Outcome], ok: Collection[Outcome]) -> Iterator[str]:
+    if not found:
+        return
+    yield f"{name}: {sum(outcome in ok for outcome in found.values())} of {len(found)} hold"
+    rows = sorted(found.items(), key=lambda row: row[1] in ok)
+    for test, outcome in rows[:ROWS]:
+        yield f"  {'ok ' if outcome in ok else 'NOT'} {outcome.value:8} {test}"
+    if len(rows) > ROWS:
+        yield f"  ... and {len(rows) - ROWS} more"
+
+
+def log_tail(log: bytes, lines: int = TAIL_LINES) -> str:
+    """The last lines of a test log, made safe for a terminal."""
+    text = log[-64 * 2**10 :].decode("utf-8", "replace")
+    safe = "".join(char if char.isprintable() or char in "\n\t" else "?" for char in text)
+    return "\n".join(safe.splitlines()[-lines:])
+
+
+def summary_lines(summary: Summary) -> Iterator[str]:
+    """The summary, a line for each thing to know."""
+    if summary.rate is None:
+        yield f"resolved 0/0: none of {summary.attempts} attempts was graded"
+    else:
+        reward = "" if summary.mean_reward is None else f", mean reward {summary.mean_reward:.3f}"
+        yield f"resolved {summary.resolved}/{summary.graded} ({summary.rate:.1%}){reward}"
+    yield "verdicts: " + ", ".join(f"{name} {count}" for name, count in summary.verdicts.items())
+    if summary.infra_errors:
+        names = ", ".join(summary.infra_errors[:5]) + (", ..." if len(summary.infra_errors) > 5 else "")
+        yield f"infra errors, not counted above: {len(summary.infra_errors)} ({names})"
+    if len(summary.pass_at) > 1:
+        yield ", ".join(f"pass@{k} {value:.3f}" for k, value in summary.pass_at.items())
+    if summary.seconds:
+        yield "time: " + ", ".join(f"{stage} {seconds:.1f} s" for stage, seconds in summary.seconds.items())
+    for reason, count in summary.reasons[:3]:
+        yield f"not resolved, {count}x: {reason}"

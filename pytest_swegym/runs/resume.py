@@ -1,0 +1,29 @@
+"""Continuing an interrupted run: which results may be trusted."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from pytest_swegym._support.keys import content_key
+from pytest_swegym.results import ResultStore
+from pytest_swegym.task import AttemptRecord
+from pytest_swegym.task import Task
+from pytest_swegym.task import Verdict
+
+
+def attempt_key(
+    task: Task, *, number: int, seed: int, solver: str, sandbox: str, reward: str, protect: str, grader: Any
+) -> str:
+    """Names everything that a result depends on; ``solver`` is its identity, which changes with its code."""
+    return content_key("attempt", task.to_dict(), number, seed, solver, sandbox, reward, protect, grader)
+
+
+def finished(store: ResultStore, key: str, content: str) -> AttemptRecord | None:
+    """The record of the attempt ``key``, if it is of the same content and the machinery did not fail it.
+
+    Raises :class:`ConfigError` for a damaged record.
+    """
+    record = store.read(key)
+    if record is None or record.content_key != content or record.verdict is Verdict.INFRA_ERROR:
+        return None
+    return record
