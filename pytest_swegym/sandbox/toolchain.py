@@ -70,7 +70,7 @@ def find_interpreter(request: str | None) -> Interpreter:
     Raises :class:`EnvironmentBuildError` naming the request and the versions that are there.
     """
     own = f"{sys.version_info[0]}.{sys.version_info[1]}"
-    wanted = _specifiers(request or own)
+    wanted = specifiers(request or own)
     found = list(installed())
     for interpreter in _preferred(found, own):
         if wanted.contains(interpreter.version):
@@ -85,7 +85,7 @@ def find_interpreter(request: str | None) -> Interpreter:
     )
 
 
-def _specifiers(request: str) -> SpecifierSet:
+def specifiers(request: str) -> SpecifierSet:
     from packaging.specifiers import InvalidSpecifier
     from packaging.specifiers import SpecifierSet
 
