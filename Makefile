@@ -1,0 +1,45 @@
+# demo   solve and grade the tasks of task_specs: first with the known fixes, then with a written solver
+# test   everything that has to pass: lint, types, tests
+# lint   style and types alone
+# bench  what a sandbox, a command and a grade cost
+# clean  remove what these made
+PYTHON ?= python3
+PYTEST_ARGS ?= -n 2
+VENV := .venv
+BIN := $(VENV)/bin
+INSTALLED := $(VENV)/.installed
+RECORDS := .swegym/demo
+SOLVER := conftest_examples/solver_in_file/solver.py:solve
+
+.PHONY: demo test lint bench clean venv
+
+demo: venv
+	$(BIN)/python -m pytest task_specs --swegym-solver=gold --swegym-output=$(RECORDS)/gold
+	-$(BIN)/python -m pytest task_specs --swegym-solver=$(SOLVER) --swegym-output=$(RECORDS)/written
+	@echo "Records of both runs: $(abspath $(RECORDS))"
+
+test: lint
+	$(BIN)/python -m pytest $(PYTEST_ARGS)
+
+lint: venv
+	$(BIN)/ruff check
+	$(BIN)/ruff format --check
+	$(BIN)/mypy
+
+bench: venv
+	$(BIN)/python benchmarks/run.py
+
+clean:
+	rm -rf $(VENV) .swegym swegym-results build dist .pytest_cache .mypy_cache .ruff_cache .hypothesis
+	find . -name __pycache__ -prune -exec rm -rf {} +
+
+venv: $(INSTALLED)
+
+# Dependency groups need pip 25.1; a fresh virtualenv may bring an older one.
+$(INSTALLED): pyproject.toml
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 10) and "Python 3.10 or newer is needed: make PYTHON=python3.12")'
+	@$(PYTHON) -c 'import ensurepip, venv' || { echo "venv is missing: install python3-venv (Debian, Ubuntu)" >&2; exit 1; }
+	$(PYTHON) -m venv $(VENV)
+	$(BIN)/python -m pip install --quiet --upgrade 'pip>=25.1'
+	$(BIN)/python -m pip install --quiet --editable . --group dev
+	touch $@
