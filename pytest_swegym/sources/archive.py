@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from dataclasses import field
 from pathlib import Path
 
 from pytest_swegym._support.keys import content_key
@@ -19,7 +20,7 @@ class ArchiveSource:
     """An archive's content; ``sha256`` may be left out for a file on this machine."""
 
     description: str
-    place: str | Path
+    place: str | Path = field(repr=False)  # a URL may hold credentials
     sha256: str | None = None
     offline: bool = False
 

@@ -23,14 +23,9 @@ def freeze(folder: Path) -> str:
     (info / "attributes").write_text(NEUTRAL_ATTRIBUTES)
     repository.run("add", "--all", "--force", "--", ".")
     tree = repository.text("write-tree")
-    return seal(repository, repository.text("commit-tree", "-m", "base", tree))
-
-
-def seal(repository: GitDir, commit: str) -> str:
-    """Make ``commit`` the head of ``main`` and put every object into one pack."""
+    commit = repository.text("commit-tree", "-m", "base", tree)
     repository.run("update-ref", "refs/heads/main", commit)
-    repository.run("symbolic-ref", "HEAD", "refs/heads/main")
-    repository.run("repack", "-a", "-d", "-q", "--window=0")
+    repository.run("repack", "-a", "-d", "-q", "--window=0")  # one file instead of thousands, to be copied around
     return commit
 
 
@@ -50,5 +45,4 @@ def graft(store: GitDir, commit: str, folder: Path) -> None:
     repository.run("pack-objects", "-q", str(packs / "pack"), stdin=wanted, env=borrowed)
     (folder / ".git" / "shallow").write_text(commit + "\n")
     repository.run("update-ref", "refs/heads/main", commit)
-    repository.run("symbolic-ref", "HEAD", "refs/heads/main")
     repository.run("read-tree", "--reset", "-u", commit)

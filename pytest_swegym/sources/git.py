@@ -67,6 +67,7 @@ class Mirror(Store):
                 self._make(name) if not self.git.path.is_dir() else self._fetch(self.git, name)
             except GitError as error:
                 raise SourceError(f"{redact(self.url)}: {error}") from error
+            self.live = False  # asked once: key and checkout of one source agree, whatever is pushed between them
 
     def _make(self, name: str | None) -> None:
         """Fetch into a folder beside, and rename it: a cut leaves no half mirror."""

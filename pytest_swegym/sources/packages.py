@@ -156,7 +156,11 @@ def _absent(name: str, version: str, seen: list[DistributionPackage], settings: 
 
 def _memory(name: str, version: str, settings: IndexSettings) -> Path:
     """Where the answer for these indexes is kept; an index never changes a file it has published."""
-    key = content_key("sdist", name, str(_version(version)), [redact(url) for url in settings.indexes])
+    from packaging.utils import canonicalize_name
+
+    key = content_key(
+        "sdist", canonicalize_name(name), str(_version(version)), [redact(url) for url in settings.indexes]
+    )
     return cache_dir("sdists") / f"{key}.json"
 
 

@@ -10,6 +10,7 @@ import os
 import sys
 from collections.abc import Mapping
 from dataclasses import dataclass
+from dataclasses import field
 from pathlib import Path
 from urllib.parse import urlsplit
 
@@ -23,14 +24,14 @@ _TRUE = ("1", "yes", "y", "true", "on", "t")
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class IndexSettings:
-    """Everything needed to reach the package index. ``indexes`` may hold credentials: never print them."""
+    """Everything needed to reach the package index. Fields without a repr may hold credentials: never print them."""
 
-    indexes: tuple[str, ...] = (PYPI,)
-    skipped: tuple[str, ...] = ()
+    indexes: tuple[str, ...] = field(default=(PYPI,), repr=False)
+    skipped: tuple[str, ...] = field(default=(), repr=False)
     cert: str | None = None
     client_cert: str | None = None
     trusted_hosts: tuple[str, ...] = ()
-    proxy: str | None = None
+    proxy: str | None = field(default=None, repr=False)
     timeout: float = 15.0
     retries: int = 5
 

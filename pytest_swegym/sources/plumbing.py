@@ -82,11 +82,9 @@ class GitDir:
     path: Path
     work_tree: Path | None = None
 
-    def run(
-        self, *arguments: str, stdin: bytes = b"", config: Sequence[str] = (), env: dict[str, str] | None = None
-    ) -> bytes:
+    def run(self, *arguments: str, stdin: bytes = b"", env: dict[str, str] | None = None) -> bytes:
         """Run one git command to its end and return its stdout. Raises :class:`GitError`."""
-        status, stdout, stderr = self._execute(arguments, stdin, config, env or {})
+        status, stdout, stderr = self._execute(arguments, stdin, env or {})
         if status:
             said = redact(stderr.strip() or f"exit code {status}")
             raise GitError(f"git {arguments[0]} failed: {said[-2000:]}")
@@ -98,12 +96,12 @@ class GitDir:
 
     def ok(self, *arguments: str) -> bool:
         """Whether a command succeeds."""
-        return self._execute(arguments, b"", (), {})[0] == 0
+        return self._execute(arguments, b"", {})[0] == 0
 
     def follow(self, *arguments: str, report: Callable[[str], None]) -> None:
         """Run a long git command, and ``report`` each line of progress that it prints. Raises :class:`GitError`."""
         git = _library()
-        command = self._command(arguments, ())
+        command = self._command(arguments)
         env = {**_network(), **_ENVIRONMENT}
         process = git.Git("/").execute(command, env=env, as_process=True, with_stdout=False)
         said: deque[str] = deque(maxlen=20)
@@ -117,15 +115,13 @@ class GitDir:
             _found(error.status)
             raise GitError(f"git {arguments[0]} failed: {redact(' '.join(said))[-2000:]}") from None
 
-    def _execute(
-        self, arguments: Sequence[str], stdin: bytes, config: Sequence[str], env: dict[str, str]
-    ) -> tuple[int, bytes, str]:
+    def _execute(self, arguments: Sequence[str], stdin: bytes, env: dict[str, str]) -> tuple[int, bytes, str]:
         git = _library()
         with tempfile.TemporaryFile() as file:
             file.write(stdin)
             file.seek(0)
             status, stdout, stderr = git.Git(str(self.work_tree or "/")).execute(
-                self._command(arguments, config),
+                self._command(arguments),
                 istream=file,
                 env={**_network(), **_ENVIRONMENT, **env},
                 with_extended_output=True,
@@ -136,10 +132,10 @@ class GitDir:
         _found(status)
         return status, stdout, stderr
 
-    def _command(self, arguments: Sequence[str], config: Sequence[str]) -> list[str]:
+    def _command(self, arguments: Sequence[str]) -> list[str]:
         place = [f"--git-dir={self.path}"] + ([f"--work-tree={self.work_tree}"] if self.work_tree else [])
-        settings = [f"{name}={value}" for name, value in _CONFIG.items()] + list(config)
-        return [*_clean(), "git", *place, *(part for s in settings for part in ("-c", s)), *arguments]
+        settings = (part for name, value in _CONFIG.items() for part in ("-c", f"{name}={value}"))
+        return [*_clean(), "git", *place, *settings, *arguments]
 
 
 def _library() -> Any:
@@ -170,10 +166,9 @@ def _network() -> dict[str, str]:
 
 
 def init(path: Path, *, work_tree: Path | None = None, sha256: bool = False) -> GitDir:
-    """An empty repository without hooks; bare if it has no ``work_tree``."""
+    """An empty repository on branch ``main``, without hooks; bare if it has no ``work_tree``."""
     repository = GitDir(path=path, work_tree=work_tree)
-    bare = "false" if work_tree else "true"
-    env = {"GIT_DEFAULT_HASH": "sha256" if sha256 else "sha1"}
-    repository.run("init", "-q", "--template=", config=["init.defaultBranch=main"], env=env)
-    repository.run("config", "core.bare", bare)
+    kind = [] if work_tree else ["--bare"]
+    repository.run("init", "-q", "--template=", *kind, env={"GIT_DEFAULT_HASH": "sha256" if sha256 else "sha1"})
+    (path / "HEAD").write_text("ref: refs/heads/main\n")  # by hand: init's own option came with git 2.28
     return repository

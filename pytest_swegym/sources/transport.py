@@ -33,8 +33,11 @@ _RETRIED = (429, 500, 502, 503, 504, 520, 524, 527)
 _BLOCK = 2**16
 
 
-def make_session(settings: IndexSettings) -> requests.Session:
-    """A session that reaches what pip would reach; URLs given to it need no credentials, it adds them by host."""
+def make_session(settings: IndexSettings, *logins: str) -> requests.Session:
+    """A session that reaches what pip would reach.
+
+    URLs are asked for without credentials: it adds those of the indexes and of ``logins`` (URLs too), by origin.
+    """
     import requests  # deferred: slow to import
     from requests.adapters import HTTPAdapter
     from urllib3.exceptions import InsecureRequestWarning
@@ -60,7 +63,7 @@ def make_session(settings: IndexSettings) -> requests.Session:
     session = Session()
     session.verify = settings.cert or True
     session.cert = settings.client_cert
-    session.auth = _Credentials(settings.indexes)
+    session.auth = _Credentials((*settings.indexes, *logins))
     again = Retry(
         total=settings.retries, backoff_factor=0.25, backoff_max=8, status_forcelist=_RETRIED,
         allowed_methods=None, raise_on_status=False, respect_retry_after_header=False,
@@ -143,7 +146,7 @@ def _transfer(url: str, partial: Path, settings: IndexSettings, what: str) -> No
     import requests
     import urllib3
 
-    with make_session(settings) as session:
+    with make_session(settings, url) as session:
         for number in range(settings.retries + 1):
             try:
                 return _read(session, bare(url), partial, settings.timeout)

@@ -120,6 +120,19 @@ def test_a_newer_commit_is_fetched(served: tuple[Any, list[str]], tmp_path: Path
     assert make_source(url).key() == make_source(url, newest).key()
 
 
+def test_one_source_keeps_its_answer_while_the_branch_moves(
+    served: tuple[Any, list[str]], tmp_path: Path, git: Git, check_sealed: Check
+) -> None:
+    server, commits = served
+    source = make_source(f"{server.url}/owner/name.git", "side")
+    key = source.key()
+    git(server.folder / "owner" / "name.git", "update-ref", "refs/heads/side", commits[2])
+    assert source.key() == key
+    source.checkout(tmp_path / "out")
+    assert check_sealed(tmp_path / "out") == commits[1]
+    assert make_source(f"{server.url}/owner/name.git", "side").key() != key
+
+
 def test_a_commit_on_no_branch_is_asked_for_by_name(
     served: tuple[Any, list[str]], tmp_path: Path, git: Git, check_sealed: Check
 ) -> None:

@@ -49,7 +49,7 @@ timeout = 90
     assert settings.timeout == 90
     assert settings.proxy == "http://proxy.example:3128"
     assert settings.trusted_hosts == ("three.example", "four.example:8443")
-    assert "u:p" not in settings.shown
+    assert "u:p" not in settings.shown + repr(settings)
 
 
 def test_the_environment_wins_over_files_and_pip_over_uv(tmp_path: Path) -> None:

@@ -104,7 +104,7 @@ TREES = st.dictionaries(NAMES, FILES, max_size=9).filter(possible)
 
 
 @settings(
-    max_examples=40, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow]
+    max_examples=25, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow]
 )
 @given(base=TREES, fixed=TREES)
 @example(base={"pkg": ("file", b"x")}, fixed={"pkg/tests/t.py": ("file", b"y"), "pkg/b c.py": ("file", b"\xe9")})

@@ -127,6 +127,16 @@ def test_an_archive_from_a_server(index: Any, tmp_path: Path, check_sealed: Chec
     assert index.requested("/files/") == [""]
 
 
+def test_an_archive_is_asked_for_with_the_login_of_its_url(index: Any, tmp_path: Path) -> None:
+    digest = index.add("n-1.tar.gz", tarball({"n-1/a.py": b"a"}))
+    index.login = ("me", "s3cr3t")
+    url = index.url.replace("/simple/", "/files/n-1.tar.gz").replace("://", "://me:s3cr3t@")
+    source = make_source(f"{url}#sha256={digest}")
+    source.checkout(tmp_path / "out")
+    assert (tmp_path / "out" / "a.py").exists()
+    assert "s3cr3t" not in repr(source) + source.description
+
+
 def test_an_sdist_from_an_index(index: Any, tmp_path: Path, check_sealed: Check) -> None:
     index.add(
         "thing-1.0.tar.gz", tarball({"thing-1.0/setup.py": b"raise SystemExit('never run here')", "thing-1.0/a": b""})
