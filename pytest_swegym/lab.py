@@ -16,6 +16,7 @@ from pytest_swegym._support.paths import cache_dir
 from pytest_swegym._support.paths import write_atomic
 from pytest_swegym.environments import prepare_environment
 from pytest_swegym.environments import prepare_repository
+from pytest_swegym.errors import ConfigError
 from pytest_swegym.grading import GRADER_VERSION
 from pytest_swegym.grading import Baseline
 from pytest_swegym.grading import measure_baseline
@@ -93,7 +94,7 @@ class Lab:
         path = cache_dir("baselines") / f"{key}.json"
         try:
             baseline = Baseline.from_dict(json.loads(path.read_text(encoding="utf-8")))
-        except (OSError, ValueError, KeyError, TypeError):
+        except (OSError, ValueError, ConfigError):
             log.info("measuring the baseline of %s", task.id)
             with self.workspace(task.spec, snapshot) as workspace:
                 baseline = measure_baseline(task, workspace)

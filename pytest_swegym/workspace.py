@@ -49,18 +49,14 @@ class Workspace:
     same snapshot, for :meth:`reset`.
     """
 
-    def __init__(
-        self, sandbox: Sandbox, path: str = "/testbed", *, fork: Callable[[], Sandbox] | None = None
-    ) -> None:
+    def __init__(self, sandbox: Sandbox, path: str = "/testbed", *, fork: Callable[[], Sandbox] | None = None) -> None:
         self.sandbox = sandbox
         self.path = path
         self._fork = fork
 
     # -- working in it -----------------------------------------------------------------------------
 
-    def run(
-        self, command: str, *, timeout: float | None = None, output_limit: int = OUTPUT_LIMIT
-    ) -> ExecResult:
+    def run(self, command: str, *, timeout: float | None = None, output_limit: int = OUTPUT_LIMIT) -> ExecResult:
         """Run a shell command in the repository's folder, its environment activated. See :meth:`Sandbox.exec`."""
         argv = ["sh", "-c", 'command -v bash >/dev/null && exec bash -c "$1"; exec sh -c "$1"', "sh", command]
         return self.sandbox.exec(argv, cwd=self.path, timeout=timeout, output_limit=output_limit)
@@ -92,9 +88,7 @@ class Workspace:
         Made from our own copy of the base: commits, stashes or damage in the repository's ``.git`` change nothing.
         Raises :class:`PatchError` if it is larger than ``PATCH_LIMIT``.
         """
-        script = (
-            'git add -A -- . >/dev/null 2>"$0" || { cat "$0" >&2; exit 9; }; exec git diff --cached "$@" HEAD'
-        )
+        script = 'git add -A -- . >/dev/null 2>"$0" || { cat "$0" >&2; exit 9; }; exec git diff --cached "$@" HEAD'
         options = (
             "--binary",
             "--no-color",
@@ -133,25 +127,32 @@ class Workspace:
         self._check(self._git_shell(script, "sh", stdin=_zero(back)), "git checkout-index")
 
     def reset(self) -> None:
-        """A fresh fork of the base: every process ended, every file as it was. Needs ``fork``."""
+        """A fresh fork of the base: every process ended, every file as it was.
+
+        Without ``fork`` the files alone are put back.
+        """
         if self._fork is None:
-            self._clean()
+            self._put_back("HEAD")
             return
         self.sandbox.close()
         self.sandbox = self._fork()
 
-    def _clean(self) -> None:
-        self._check(
-            self._git_shell("git read-tree HEAD && git checkout-index -f -a -q && exec git clean -fdq", "sh"),
-            "git clean",
-        )
+    def _put_back(self, tree: str) -> None:
+        script = 'git read-tree "$0" && git checkout-index -f -a -q && exec git clean -fdq'
+        self._check(self._git_shell(script, tree), "git clean")
+
+    def _tree(self) -> str:
+        """The present state as a tree object of our own git folder."""
+        return self._check(
+            self._git_shell("git add -A -- . >&2 && exec git write-tree", "sh"), "git add"
+        ).output.strip()
 
     # -- applying ----------------------------------------------------------------------------------
 
     def apply(self, patch: str) -> str:
         """Apply a unified diff by the documented chain; returns the name of the step that worked.
 
-        Raises :class:`PatchError` with git's own message if none did; the tree is then as it was at the base.
+        Raises :class:`PatchError` with git's own message if none did; the tree is then as it was before.
         """
         if not patch.strip():
             raise PatchError("the patch is empty")
@@ -159,16 +160,21 @@ class Workspace:
         if len(data) > PATCH_LIMIT:
             raise PatchError(f"the patch is larger than {PATCH_LIMIT >> 20} MiB")
         data = data if data.endswith(b"\n") else data + b"\n"
-        messages = []
-        for name, argv in APPLY_CHAIN:
-            result = self._exec(argv, stdin=data)
-            if result.exit_code == 0:
+        name, argv = APPLY_CHAIN[0]
+        result = self._exec(argv, stdin=data)
+        if result.exit_code == 0:
+            return name
+        message = result.output.strip()[-2000:]
+        # git refuses paths into .git and out of the tree; patch(1) would not.
+        chain = () if "invalid path" in message else APPLY_CHAIN[1:]
+        before = self._tree() if chain else ""
+        for name, argv in chain:
+            if self._exec(argv, stdin=data).exit_code == 0:
                 return name
-            messages.append(f"{name}: {result.output.strip()[-2000:]}")
-            self._clean()
+            self._put_back(before)
         if self._exec(("git", "apply", "--check", "--reverse", "-"), stdin=data).exit_code == 0:
             raise PatchError("the patch is already applied (it applies in reverse)")
-        raise PatchError(messages[0])
+        raise PatchError(f"{APPLY_CHAIN[0][0]}: {message}")
 
     # -- git inside --------------------------------------------------------------------------------
 
@@ -180,13 +186,9 @@ class Workspace:
     ) -> ExecResult:
         return self._exec(("sh", "-c", script, *arguments), stdin=stdin, output_limit=output_limit)
 
-    def _exec(
-        self, argv: Sequence[str], *, stdin: bytes = b"", output_limit: int = OUTPUT_LIMIT
-    ) -> ExecResult:
+    def _exec(self, argv: Sequence[str], *, stdin: bytes = b"", output_limit: int = OUTPUT_LIMIT) -> ExecResult:
         env = {**_GIT_ENV, "GIT_WORK_TREE": self.path}
-        return self.sandbox.exec(
-            argv, cwd=self.path, env=env, stdin=stdin, output_limit=output_limit, timeout=300
-        )
+        return self.sandbox.exec(argv, cwd=self.path, env=env, stdin=stdin, output_limit=output_limit, timeout=300)
 
     @staticmethod
     def _check(result: ExecResult, what: str) -> ExecResult:
