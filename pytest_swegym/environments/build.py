@@ -40,7 +40,7 @@ def prepare_environment(spec: TaskSpec, backend: Backend) -> Snapshot:
     found = backend.find(key)
     if found is not None:
         return found
-    with key_lock(f"{backend.name}-{key}"):
+    with key_lock(f"build-{backend.name}-{key}"):
         found = backend.find(key)
         if found is not None:
             return found

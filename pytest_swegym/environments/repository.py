@@ -62,7 +62,7 @@ def prepare_repository(spec: TaskSpec, source: Source, backend: Backend, environ
     found = backend.find(key)
     if found is not None:
         return found
-    with key_lock(f"{backend.name}-{key}"):
+    with key_lock(f"build-{backend.name}-{key}"):
         found = backend.find(key)
         if found is not None:
             return found
