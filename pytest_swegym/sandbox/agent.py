@@ -34,16 +34,21 @@ from pytest_swegym.sandbox.spawn import spawn
 
 #: Seconds for the sandbox to come up, and for a command to open its FIFOs.
 _PATIENCE = 30.0
+#: Seconds for a process to become free where the limit of processes is reached.
+_CROWDED = 3.0
 # Each command runs beside the agent, yet not by '&', after which a shell ignores SIGINT for good in all it starts: a
 # subshell starts a pipeline whose second part kills that subshell, and the first part goes on as an orphan.
+# A shell that cannot fork ends: the trap says so to whoever waits, and becomes a new agent without a fork.
 _LOOP = f"""
 exec 2>/dev/null
 ulimit -c 0
-echo ready
+trap 'echo - >{CONTROL}/$n.st; exec sh -c "$0" "$0" again' EXIT
+[ $# = 0 ] && echo ready
 while read -r n; do (
 read -r me rest </proc/self/stat
 {{ . {CONTROL}/$n.sh; }} | kill -9 "$me"
-); done
+) || [ $? = 137 ] || echo - >{CONTROL}/$n.st; done
+trap - EXIT
 """
 # Joins the cgroups named before '--', then becomes what is named after it.
 _JOIN = 'while [ "$1" != -- ]; do echo 0 > "$1" || exit 97; shift; done; shift; exec "$@"'
@@ -78,7 +83,7 @@ class Agent:
         self._lock = threading.Lock()
         self._closed = False
         full = ["/bin/sh", "-c", _JOIN, "sh", *join, "--", *argv, "--setenv", processes.OWN.decode()[:-1], "1"]
-        full += ["sh", "-c", _LOOP]
+        full += ["sh", "-c", _LOOP, _LOOP]
         self._process = spawn(full, keep=info_inside)
         os.close(info_inside)
         try:
@@ -119,10 +124,21 @@ class Agent:
 
         Raises :class:`SandboxClosed` if the sandbox is gone.
         """
+        deadline = time.monotonic() + _CROWDED
+        while (job := self._launch(argv, env, cwd, stdin, joined)) is None:
+            if time.monotonic() > deadline:
+                raise SandboxError("no process can be started in the sandbox: its limit of processes is reached")
+            time.sleep(0.05)
+        return job
+
+    def _launch(
+        self, argv: Sequence[str], env: Mapping[str, str], cwd: str, stdin: bytes | Path | None, joined: bool
+    ) -> Job | None:
         number = next(self._numbers)
         names = {"out": "out", "status": "st"} | ({} if joined else {"err": "err"})
         names |= {"stdin": "in"} if stdin is None else {}
         job = Job(number=number, out=-1, status=-1)
+        started = False
         try:
             for name, suffix in names.items():
                 setattr(job, name, self._fifo(f"{number}.{suffix}", both=name == "stdin"))
@@ -133,19 +149,16 @@ class Agent:
             script = _script(number, argv, env=env, cwd=cwd, stdin=stdin != b"", joined=joined)
             (self._control / f"{number}.sh").write_bytes(script)
             self._send(b"%d\n" % number)
-            if not self._started(job):
-                raise SandboxClosed("the sandbox is gone: it was closed, or ended from inside")
+            started = self._started(job)
         except FileNotFoundError as error:
-            job.close()
             raise SandboxClosed("the sandbox was closed") from error
-        except BaseException:
-            job.close()
-            raise
         finally:
             # Nobody inside can open them by name any more.
             for suffix in ("in", "out", "err", "st", "sh"):
                 (self._control / f"{number}.{suffix}").unlink(missing_ok=True)
-        return job
+            if not started:
+                job.close()
+        return job if started else None
 
     def _fifo(self, name: str, *, both: bool) -> int:
         path = self._control / name
@@ -168,16 +181,21 @@ class Agent:
                 raise SandboxClosed("the sandbox is gone: everything in it was ended from inside") from error
 
     def _started(self, job: Job) -> bool:
-        """Wait until the command has opened its FIFOs."""
+        """Wait until the command has opened its FIFOs; ``False`` if there was no process for it."""
         poller = select.poll()
         poller.register(job.status, select.POLLIN)
         poller.register(self.alive, select.POLLIN)
         events = {handle for handle, _ in poller.poll(_PATIENCE * 1000)}
-        if job.status in events:
-            return os.read(job.status, 1) == b"+"
+        if self.alive in events:
+            raise SandboxClosed("the sandbox is gone: it was closed, or ended from inside")
         if not events:
             raise SandboxError(f"no command could be started in the sandbox within {_PATIENCE:.0f} s")
-        return False
+        told = os.read(job.status, 1)
+        if told == b"-":
+            # The command runs after all if only the process that should have ended the subshell could not start.
+            time.sleep(0.05)
+            told = os.read(job.status, 2)[-1:] if poller.poll(0) else b""
+        return told == b"+"
 
     @property
     def ended(self) -> bool:
@@ -190,7 +208,7 @@ class Agent:
 
     def tree(self, number: int, *, spare: Sequence[int] = ()) -> list[int]:
         """The living processes of a command but for ``spare``."""
-        found = processes.belonging_to(number, self.namespace, self.pid)
+        found = processes.belonging_to(number, self.namespace, init=self._init, agent=self.pid)
         return [pid for pid in found if pid not in spare]
 
     @contextmanager
@@ -245,6 +263,8 @@ def _script(number: int, argv: Sequence[str], *, env: Mapping[str, str], cwd: st
         f"( exec {redirections} || exit 126",
         "echo + >&3",
         "exec 3>&-",
+        # Where memory runs out, a command goes before the agent, and before anything of the host.
+        "{ echo 500 >/proc/self/oom_score_adj; } 2>/dev/null",
         f"cd {quote(cwd)} || exit 126",
         f"unset {own} OLDPWD",
         exports + f"export {mark}{number}",

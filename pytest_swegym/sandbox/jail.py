@@ -91,7 +91,7 @@ class Jail:
 
 
 def host_tree() -> dict[str, str]:
-    """The host's programs and libraries: /bin, /lib..., and /usr but for /usr/local, which is not the distribution's."""
+    """The host's programs and libraries: /bin, /lib... and /usr, but not /usr/local."""
     binds = {f"/usr/{name}": f"/usr/{name}" for name in sorted(os.listdir("/usr")) if name not in ("local", "src")}
     for name in _top():
         if not os.path.islink(f"/{name}"):

@@ -61,33 +61,34 @@ def proportional(pid: int) -> int:
     return resident(pid)
 
 
-def belonging_to(number: int, namespace: int, agent: int) -> list[int]:
-    """Processes of command ``number``, and those that hid whose they are.
+def belonging_to(number: int, namespace: int, *, init: int, agent: int) -> list[int]:
+    """Processes of command ``number``, and those that hid whose they are; never ``init`` or ``agent``.
 
     A process belongs to the command named in its environment, else to its parent's command. An orphan with neither
     has cleared its traces (a daemon of some command), and counts as everybody's.
     """
     found = members(namespace)
-    alive = set(found)
-    return [pid for pid in found if _owner(pid, alive, agent) in (number, None)]
+    known = {pid: _named(pid) for pid in found} | {init: 0, agent: 0}
+    return [pid for pid in found if _owner(pid, known, init) in (number, None)]
 
 
-def _owner(pid: int, alive: set[int], agent: int) -> int | None:
-    """The command a process belongs to; 0 for our own processes, ``None`` if there is no telling."""
-    while pid in alive:
-        if pid == agent or inner_pid(pid) == 1:
-            return 0
-        variables = _read(pid, "environ").split(b"\0")
-        for variable in variables:
-            if variable.startswith(MARK) and variable[len(MARK) :].isdigit():
-                return int(variable[len(MARK) :])
-        if any(variable.startswith(OWN) for variable in variables):
-            return 0
+def _owner(pid: int, known: dict[int, int | None], init: int) -> int | None:
+    """The command that a process or one of its ancestors names; ``None`` if there is no telling."""
+    while known.get(pid) is None:
         above = parent(pid)
-        if above in alive and inner_pid(above) == 1:
+        if above == init or above not in known:
             return None
         pid = above
-    return None
+    return known[pid]
+
+
+def _named(pid: int) -> int | None:
+    """The command in a process's environment; 0 in that of our own processes, ``None`` if there is neither."""
+    variables = _read(pid, "environ").split(b"\0")
+    for variable in variables:
+        if variable.startswith(MARK) and variable[len(MARK) :].isdigit():
+            return int(variable[len(MARK) :])
+    return 0 if any(variable.startswith(OWN) for variable in variables) else None
 
 
 def end_all(select: Callable[[], Iterable[int]], namespace: int, *, within: float = 5.0) -> bool:

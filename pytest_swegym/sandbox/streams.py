@@ -62,11 +62,8 @@ class Streams:
     def _read_status(self) -> bool:
         data = _read_now(self._job.status)
         self._status += data or b""
-        if data == b"" or self._status.count(b"\n") >= 2:
-            code = self._status.strip()
-            self.code = int(code) if code.isdigit() else None
-            return True
-        return False
+        self.code = _exit_code(self._status)
+        return data == b"" or self.code is not None
 
     def _drain(self) -> None:
         """Take what the command wrote before it ended, not what its background children go on writing."""
@@ -115,7 +112,7 @@ class ShellChannel:
         if self._job.status in events:
             data = _read_now(self._job.status)
             self._status += data or b""
-            self._ended = data == b"" or self._status.count(b"\n") >= 2
+            self._ended = data == b"" or _exit_code(self._status) is not None
             return _read_now(self._job.out) or b"" if self._ended else None
         return None
 
@@ -131,12 +128,17 @@ class ShellChannel:
             processes.send(pid, signal.SIGCONT, agent.namespace)
 
     def close(self) -> int | None:
-        code = self._status.strip()
         if self._job.out >= 0:
             if not self._agent.ended:
                 self._agent.end(self._job.number)
             self._job.close()
-        return int(code) if code.isdigit() else None
+        return _exit_code(self._status)
+
+
+def _exit_code(status: bytes) -> int | None:
+    """The exit code among the whole lines of a status."""
+    codes = [line for line in status.split(b"\n")[:-1] if line.isdigit()]
+    return int(codes[0]) if codes else None
 
 
 def _read_now(handle: int, most: int = _PIPE_BYTES) -> bytes | None:
