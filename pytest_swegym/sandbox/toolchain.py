@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+import glob
 import json
 import os
 import re
@@ -11,9 +12,11 @@ import sys
 from collections.abc import Iterable
 from collections.abc import Iterator
 from dataclasses import dataclass
-from pathlib import Path
 from typing import TYPE_CHECKING
 
+from pytest_swegym._support.keys import content_key
+from pytest_swegym._support.paths import cache_dir
+from pytest_swegym._support.paths import write_atomic
 from pytest_swegym.errors import EnvironmentBuildError
 
 
@@ -52,7 +55,7 @@ class Interpreter:
     @property
     def hidden(self) -> tuple[str, ...]:
         """Folders of packages that would be visible: one of them may hold the very fix that a solver seeks."""
-        system = [str(path) for path in Path("/usr/lib").glob("python3*/*-packages")]
+        system = glob.glob("/usr/lib/python3*/*-packages")
         below = [path for path in self.packages if path.startswith(f"{self.prefix}/")]
         visible = [path for path in (*below, *system) if self._local or not path.startswith("/usr/local/")]
         return tuple(sorted({path for path in visible if os.path.isdir(path)}))
@@ -131,16 +134,15 @@ def _candidates() -> Iterator[str]:
     """Programs that may be a Python: this process's base, PATH, pyenv's and uv's folders. Shims are no programs."""
     name = f"python{sys.version_info[0]}.{sys.version_info[1]}"
     yield os.path.join(sys.base_prefix, "bin", name)
-    pyenv = Path(os.environ.get("PYENV_ROOT") or Path.home() / ".pyenv")
-    data = Path(os.environ.get("XDG_DATA_HOME") or Path.home() / ".local" / "share")
-    managed = Path(os.environ.get("UV_PYTHON_INSTALL_DIR") or data / "uv" / "python")
-    folders = [pyenv / "versions", managed]
-    for folder in folders:
-        yield from map(str, sorted(folder.glob("*/bin/python3")))
+    pyenv = os.environ.get("PYENV_ROOT") or os.path.expanduser("~/.pyenv")
+    data = os.environ.get("XDG_DATA_HOME") or os.path.expanduser("~/.local/share")
+    managed = os.environ.get("UV_PYTHON_INSTALL_DIR") or os.path.join(data, "uv", "python")
+    for folder in (os.path.join(pyenv, "versions"), managed):
+        yield from sorted(glob.glob(os.path.join(glob.escape(folder), "*", "bin", "python3")))
     for entry in [*os.environ.get("PATH", os.defpath).split(os.pathsep), "/usr/bin", "/usr/local/bin"]:
-        if Path(entry) == pyenv / "shims" or not os.path.isabs(entry):
-            continue
-        yield from (str(path) for path in sorted(Path(entry).glob("python3*")) if _is_python(path.name))
+        if os.path.isabs(entry) and entry != os.path.join(pyenv, "shims"):
+            found = sorted(glob.glob(os.path.join(glob.escape(entry), "python3*")))
+            yield from (path for path in found if _is_python(os.path.basename(path)))
 
 
 def _is_python(name: str) -> bool:
@@ -148,11 +150,15 @@ def _is_python(name: str) -> bool:
 
 
 def _ask(program: str) -> Interpreter | None:
-    """What the program says of itself; ``None`` for what is no usable Python."""
+    """What the program says of itself, asked once per machine; ``None`` for what is no usable Python."""
     try:
-        argv = [program, "-I", "-c", _PROBE]
-        result = subprocess.run(argv, capture_output=True, text=True, timeout=20, check=True)
-        facts = json.loads(result.stdout)
+        state = os.stat(program)
+        answer = cache_dir("toolchain") / content_key(program, state.st_mtime_ns, state.st_size, _PROBE)
+        if not answer.exists():
+            argv = [program, "-I", "-c", _PROBE]
+            said = subprocess.run(argv, capture_output=True, text=True, timeout=20, check=True).stdout
+            write_atomic(answer, said)
+        facts = json.loads(answer.read_text())
     except (OSError, ValueError, subprocess.SubprocessError):
         return None
     if facts["virtual"] or facts["implementation"] != "cpython" or not facts["final"]:

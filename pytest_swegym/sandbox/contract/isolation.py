@@ -116,7 +116,8 @@ def kernel_settings_cannot_be_written(backend: Backend, snapshot: Snapshot) -> N
     script = (
         "for f in /proc/sys/vm/swappiness /proc/sys/kernel/core_pattern; do "
         'v=$(cat $f) && { echo "$v" > $f; } 2>/dev/null && echo "$f"; done; '
-        "for f in /proc/sysrq-trigger /proc/sys /proc/mtrr; do [ -f $f ] && { true >>$f; } 2>/dev/null && echo $f; done; true"
+        "for f in /proc/sysrq-trigger /proc/sys /proc/mtrr; do "
+        "[ -f $f ] && { true >>$f; } 2>/dev/null && echo $f; done; true"
     )
     with backend.start(snapshot) as sandbox:
         equal("kernel settings that could be written", sh(sandbox, script), "")
