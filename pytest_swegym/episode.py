@@ -11,6 +11,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
+from typing import TypeVar
+from typing import cast
 
 from pytest_swegym.errors import InfraError
 from pytest_swegym.errors import PatchError
@@ -32,6 +34,8 @@ from pytest_swegym.workspace import Workspace
 
 
 log = logging.getLogger("pytest_swegym.episode")
+
+T = TypeVar("T")
 
 
 class Attempt:
@@ -64,7 +68,7 @@ class Attempt:
         self._stage = ""
         self._tries = 1
         self._lock = threading.RLock()
-        self._named = {
+        self._named: dict[str, Any] = {
             "instance_id": task.id,
             "attempt": number,
             "seed": seed,
@@ -120,7 +124,7 @@ class Attempt:
 
     # -- inside ----------------------------------------------------------------------------------
 
-    def _once(self, stage: str, make: Callable[[], Any]) -> Any:
+    def _once(self, stage: str, make: Callable[[], T]) -> T:
         """The stage's result, made at the first call; a stage that raised raises the same again."""
         with self._lock:
             if stage not in self._results:
@@ -132,7 +136,7 @@ class Attempt:
             result = self._results[stage]
         if isinstance(result, _Raised):
             raise result.error
-        return result
+        return cast("T", result)
 
     @contextmanager
     def _timed(self, stage: str) -> Iterator[None]:

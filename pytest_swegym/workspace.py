@@ -6,6 +6,7 @@ from collections.abc import Callable
 from collections.abc import Sequence
 from types import TracebackType
 
+from pytest_swegym.environments.basegit import git_env
 from pytest_swegym.errors import PatchError
 from pytest_swegym.errors import SandboxError
 from pytest_swegym.sandbox.base import HOME
@@ -16,20 +17,9 @@ from pytest_swegym.sandbox.base import Sandbox
 from pytest_swegym.sandbox.base import Shell
 
 
-#: Our own copy of the base state, out of the solver's way: a patch is the difference from it, whatever became of
-#: the repository's own ``.git``.
-BASE_GIT = f"{HOME}/base.git"
 #: Largest patch that is made or applied, in bytes.
 PATCH_LIMIT = 64 * 2**20
 
-_GIT_ENV = {
-    "GIT_DIR": BASE_GIT,
-    "GIT_CONFIG_NOSYSTEM": "1",
-    "GIT_CONFIG_GLOBAL": "/dev/null",
-    "GIT_TERMINAL_PROMPT": "0",
-    "GIT_OPTIONAL_LOCKS": "0",
-    "LC_ALL": "C",
-}
 #: How a patch is applied: the first that works wins, the tree is put back between. The order is SWE-bench's.
 APPLY_CHAIN: tuple[tuple[str, tuple[str, ...]], ...] = (
     ("git apply", ("git", "apply", "--verbose", "-")),
@@ -187,7 +177,7 @@ class Workspace:
         return self._exec(("sh", "-c", script, *arguments), stdin=stdin, output_limit=output_limit)
 
     def _exec(self, argv: Sequence[str], *, stdin: bytes = b"", output_limit: int = OUTPUT_LIMIT) -> ExecResult:
-        env = {**_GIT_ENV, "GIT_WORK_TREE": self.path}
+        env = git_env(self.path)
         return self.sandbox.exec(argv, cwd=self.path, env=env, stdin=stdin, output_limit=output_limit, timeout=300)
 
     @staticmethod
@@ -209,11 +199,6 @@ class Workspace:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         self.close()
-
-
-def git_env(worktree: str) -> dict[str, str]:
-    """The variables with which git works on ``BASE_GIT`` and the tree, and with nobody's configuration."""
-    return {**_GIT_ENV, "GIT_WORK_TREE": worktree}
 
 
 def _paths(result: ExecResult) -> list[str]:

@@ -6,7 +6,7 @@ import logging
 
 from pytest_swegym._support.keys import content_key
 from pytest_swegym._support.locks import key_lock
-from pytest_swegym.environments.git import ensure_git
+from pytest_swegym.environments.programs import ensure_programs
 from pytest_swegym.environments.steps import UV
 from pytest_swegym.environments.steps import Build
 from pytest_swegym.environments.steps import building
@@ -20,7 +20,7 @@ from pytest_swegym.task import TaskSpec
 log = logging.getLogger("pytest_swegym.environments")
 
 #: Raised whenever the way of building changes, so that old layers are not taken for new ones.
-VERSION = 1
+VERSION = 2
 _DEFAULT_PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
 
 
@@ -70,7 +70,7 @@ def requirements(spec: TaskSpec) -> tuple[str, ...]:
 
 def _install(build: Build, spec: TaskSpec, base: Snapshot, packages: tuple[str, ...]) -> str:
     """Run the recipe; returns the task's interpreter."""
-    ensure_git(build)
+    ensure_programs(build)
     python = base.python
     if spec.environment.image is None:
         python = _virtualenv(build, base.python)

@@ -8,6 +8,7 @@ from pathlib import Path
 
 from pytest_swegym._support.keys import content_key
 from pytest_swegym._support.locks import key_lock
+from pytest_swegym.environments.basegit import git_env
 from pytest_swegym.environments.build import VERSION
 from pytest_swegym.environments.steps import Build
 from pytest_swegym.environments.steps import building
@@ -15,7 +16,6 @@ from pytest_swegym.sandbox.base import Backend
 from pytest_swegym.sandbox.base import Snapshot
 from pytest_swegym.sources import Source
 from pytest_swegym.task import TaskSpec
-from pytest_swegym.workspace import git_env
 
 
 log = logging.getLogger("pytest_swegym.environments")

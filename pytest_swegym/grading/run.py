@@ -13,6 +13,7 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
+from pytest_swegym.environments.basegit import BASE_GIT
 from pytest_swegym.errors import GradingError
 from pytest_swegym.grading.canary import Canaries
 from pytest_swegym.grading.canary import make_canaries
@@ -26,7 +27,6 @@ from pytest_swegym.grading.protect import hidden_paths
 from pytest_swegym.grading.protect import is_test_path
 from pytest_swegym.sandbox.base import HOME
 from pytest_swegym.task import Task
-from pytest_swegym.workspace import BASE_GIT
 from pytest_swegym.workspace import Workspace
 
 

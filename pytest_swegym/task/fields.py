@@ -49,7 +49,7 @@ class Fields:
             raise self.error(name, f"{error} (got {value!r:.80})") from None
 
     def require(self, names: str | tuple[str, ...], convert: Callable[[Any], T]) -> T:
-        value = self.take(names, convert, None)  # type: ignore[arg-type]
+        value = self.take(names, convert, None)
         if value is None or value == "":
             first = names if isinstance(names, str) else names[0]
             raise self.error(first, "is required")

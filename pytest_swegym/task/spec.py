@@ -215,16 +215,15 @@ def _read_hidden(reader: f.Fields) -> Hidden:
     return hidden
 
 
+_REQUIRED = ("instance_id", "repo")
+
+
 def _plain(value: TaskSpec | Hidden) -> dict[str, Any]:
     """Plain JSON types; fields at their default are left out, so files stay short."""
-    defaults = {name: _json(default) for name, default in asdict(type(value)(**_required(value))).items()}
+    default = TaskSpec(instance_id="", repo="") if isinstance(value, TaskSpec) else Hidden()
+    defaults = {name: _json(item) for name, item in asdict(default).items()}
     plain = {name: _json(item) for name, item in asdict(value).items()}
-    required = _required(value)
-    return {name: item for name, item in plain.items() if name in required or item != defaults[name]}
-
-
-def _required(value: TaskSpec | Hidden) -> dict[str, str]:
-    return {"instance_id": value.instance_id, "repo": value.repo} if isinstance(value, TaskSpec) else {}
+    return {name: item for name, item in plain.items() if name in _REQUIRED or item != defaults[name]}
 
 
 def _json(value: Any) -> Any:
