@@ -98,9 +98,9 @@ def _packages(build: Build, python: str, packages: tuple[str, ...]) -> None:
     what = f"installing {', '.join(packages)}"
     if _uv_works(build, python):
         system = () if python.startswith(VENV) else ("--system", "--break-system-packages")
-        build.run([UV, "pip", "install", "--python", python, *system, *packages], what)
+        build.run([UV, "pip", "install", "--python", python, *system, *packages], what, level=logging.INFO)
     else:
-        build.run([python, "-m", "pip", "install", "-q", *packages], what)
+        build.run([python, "-m", "pip", "install", "-q", *packages], what, level=logging.INFO)
 
 
 def _uv_works(build: Build, python: str) -> bool:

@@ -40,10 +40,12 @@ class Build:
     timeout: float
     env: dict[str, str] = field(default_factory=dict)
 
-    def run(self, argv: Sequence[str], what: str, *, cwd: str = "/", stdin: bytes = b"") -> ExecResult:
+    def run(
+        self, argv: Sequence[str], what: str, *, cwd: str = "/", stdin: bytes = b"", level: int = logging.DEBUG
+    ) -> ExecResult:
         """One step. Raises :class:`EnvironmentBuildError` with the end of its output if it fails."""
         started = time.monotonic()
-        log.info("%s", what)
+        log.log(level, "%s", what)
         result = self.sandbox.exec(argv, cwd=cwd, env=self.env, timeout=self.timeout, stdin=stdin)
         if result.exit_code != 0:
             reason = f"ran out of its {self.timeout:g} s" if result.timed_out else f"exit code {result.exit_code}"
@@ -55,7 +57,7 @@ class Build:
     def shell(self, command: str, what: str, *, cwd: str = "/") -> ExecResult:
         """One step as the task wrote it, by the sandbox's own shell."""
         chooser = 'command -v bash >/dev/null && exec bash -c "$1"; exec sh -c "$1"'
-        return self.run(["sh", "-c", chooser, "sh", command], what, cwd=cwd)
+        return self.run(["sh", "-c", chooser, "sh", command], what, cwd=cwd, level=logging.INFO)
 
 
 @contextmanager

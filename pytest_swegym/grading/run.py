@@ -98,7 +98,7 @@ class Plan:
 def plan_run(task: Task) -> Plan:
     """Plan the run of a task's hidden tests: whole files, with canaries beside them.
 
-    A task that lists no test runs what its hidden tests bring; without those, the bare test command.
+    A task that lists no test runs its bare test command: the whole suite.
     """
     command = parse_command(task)
     runner = task.spec.runner
@@ -110,7 +110,7 @@ def plan_run(task: Task) -> Plan:
         targets = sorted({path for each in ids for path in _files_of(each, runner, start)})
         likely = [_files_of(each, runner, start)[0] for each in ids]
     else:
-        targets = likely = [path for path in hidden if not path.endswith(("conftest.py", "__init__.py"))]
+        targets, likely = [], [path for path in hidden if not path.endswith(("conftest.py", "__init__.py"))]
     canaries = make_canaries(likely, ids, runner=runner, start=start)
     sealed = sorted({*hidden, *canaries.files, *targets, *_conftests(targets)})
     return Plan(command=command, targets=tuple(targets), canaries=canaries, sealed=tuple(sealed))

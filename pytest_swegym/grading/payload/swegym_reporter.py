@@ -187,8 +187,10 @@ def arguments(job: "Any") -> "List[str]":
         covered = any(top == "." or path.startswith(top + "/") for top in named)
         if not covered and (wanted or named):
             wanted.append(path)
-    there = [path for path in wanted if os.path.exists(path)]
-    return ["-o", "junit_family=xunit1", "-o", "junit_logging=no"] + args + sorted(set(there))
+    there = sorted(set(path for path in wanted if os.path.exists(path)))
+    # Some versions, told of a folder and of a file in it, run that file only.
+    outer = [path for path in there if not any(path.startswith(other + "/") for other in there)]
+    return ["-o", "junit_family=xunit1", "-o", "junit_logging=no"] + args + outer
 
 
 def make_plugin(pytest: "Any", job: "Any", path: "List[str]", emit: "Any", guard: "Any", seal: "Any") -> "Any":
