@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING
+from typing import NoReturn
 from typing import TypeVar
 
 import pytest
@@ -103,21 +104,27 @@ def told(call: Callable[[], T]) -> T:
     __tracebackhide__ = True
     try:
         return call()
-    except (InfraError, ConfigError) as error:
-        message = f"infrastructure error: {error}" if isinstance(error, InfraError) else str(error)
-        pytest.fail(message, pytrace=False)
-    except SolverError as error:
-        cause = error.__cause__
-        if cause is None:
-            pytest.fail(f"solver error: {error}", pytrace=False)
-        raise cause.with_traceback(_own_frames(cause.__traceback__)) from cause.__cause__
+    except (InfraError, ConfigError, SolverError) as error:
+        found = error
+    # Raised anew out here, so that no report says "during handling of another exception".
+    cause = found.__cause__
+    if isinstance(found, SolverError) and cause is not None:
+        raise cause.with_traceback(_own_frames(cause.__traceback__))
+    kinds = {InfraError: "infrastructure error: ", SolverError: "solver error: "}
+    prefix = next((text for kind, text in kinds.items() if isinstance(found, kind)), "")
+    return _fail(f"{prefix}{found}")
+
+
+def _fail(message: str) -> NoReturn:
+    # The one frame that is not hidden: with none to show, pytest would say so below the message.
+    pytest.fail(message, pytrace=False)
 
 
 def rewarded(live: LiveAttempt) -> float:
     """The reward of an attempt that was graded."""
     record = live.outcome().record
     if record.reward is None:
-        pytest.fail(record.error or "; ".join(record.reasons), pytrace=False)
+        _fail(record.error or "; ".join(record.reasons))
     return record.reward
 
 

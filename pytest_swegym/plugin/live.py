@@ -150,7 +150,7 @@ class LiveAttempt:
         if self.kept is not None:
             return Outcome(record=self.kept, grade=self._run.store.grade(self.kept))
         if self._futures:
-            return self._wait("record")
+            self._wait("record")
         return self._end()
 
     def sections(self) -> list[tuple[str, str]]:
@@ -163,7 +163,9 @@ class LiveAttempt:
         outcome = self.finish()
         texts = {
             "swegym tests": outcome_table(outcome.record),
-            "swegym test log, last lines": log_tail(outcome.grade.log),
+            "swegym test log, last lines (tests there that you do not know are swegym's own canaries)": log_tail(
+                outcome.grade.log
+            ),
         }
         return [(name, text) for name, text in texts.items() if text]
 

@@ -30,7 +30,8 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
         return
     try:
         if marked and not wants:
-            raise SpecError("is marked swegym but takes no swegym fixture: take swegym_result", where=_where(metafunc))
+            message = "is marked swegym but takes no swegym fixture: take swegym_result"
+            raise SpecError(message, where=_where(metafunc))
         _parametrize(metafunc, marked)
     except (SpecError, pytest.UsageError) as error:
         raise pytest.Collector.CollectError(str(error)) from None

@@ -76,7 +76,7 @@ class Run:
             if self._lab is None:
                 backend = self.backend()
                 for line in backend.sweep():
-                    log.info("removed: %s", line)
+                    log.info("left by a dead run: %s", line)
                 self._lab = Lab(
                     backend,
                     mirror=self.settings.mirror,

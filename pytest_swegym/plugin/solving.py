@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 from typing import Any
@@ -38,6 +39,7 @@ def pytest_configure(config: pytest.Config) -> None:
         return
     from pytest_swegym.solvers import load_solver
 
+    _import_from(config, str(config.invocation_params.dir))
     try:
         solver = load_solver(name, root=config.invocation_params.dir)
     except LoadError as error:
@@ -45,6 +47,13 @@ def pytest_configure(config: pytest.Config) -> None:
     except ConfigError as error:
         raise pytest.UsageError(f"--swegym-solver={name}: {error}") from error
     config.pluginmanager.register(CommandLineSolver(solver), COMMAND_LINE)
+
+
+def _import_from(config: pytest.Config, folder: str) -> None:
+    """``mymod:solve`` works from the folder where pytest is started, as with ``python -m``; last, to shadow nothing."""
+    if folder not in sys.path:
+        sys.path.append(folder)
+        config.add_cleanup(lambda: sys.path.remove(folder) if folder in sys.path else None)
 
 
 class CommandLineSolver:

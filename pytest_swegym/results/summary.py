@@ -81,7 +81,7 @@ def summarize(records: Iterable[AttemptRecord]) -> Summary:
         infra_errors=sorted(record.key for record in found if record.verdict is Verdict.INFRA_ERROR),
         pass_at=_pass_at(graded),
         seconds={stage: round(total, 3) for stage, total in seconds.items()},
-        reasons=_reasons(found),
+        reasons=_reasons(graded),
     )
 
 

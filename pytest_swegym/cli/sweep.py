@@ -1,0 +1,48 @@
+"""``swegym sweep``: remove what interrupted runs left behind."""
+
+from __future__ import annotations
+
+import argparse
+
+from pytest_swegym.errors import InfraError
+from pytest_swegym.sandbox import Backend
+from pytest_swegym.sandbox import make_backend
+from pytest_swegym.sandbox.registry import NAMES
+from pytest_swegym.settings import add_option
+from pytest_swegym.settings import option
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """The options of ``swegym sweep``."""
+    add_option(parser.add_argument, option("sandbox"), prefix="")
+
+
+def main(options: argparse.Namespace) -> int:
+    """Sweep one sandbox backend, or every one that works here."""
+    asked = options.swegym_sandbox
+    # The host itself is no sandbox: nothing of ours stays on it.
+    names = [asked] if asked and asked != "auto" else [name for name in NAMES if name not in ("auto", "unsafe-host")]
+    failed = False
+    for name in names:
+        backend = make_backend(name)
+        reason = backend.available()
+        if reason is not None:
+            print(f"{name}: skipped: {reason}")
+            failed = failed or bool(asked and asked != "auto")
+            continue
+        failed = not _sweep(name, backend) or failed
+    return int(failed)
+
+
+def _sweep(name: str, backend: Backend) -> bool:
+    try:
+        lines = backend.sweep()
+    except InfraError as error:
+        print(f"{name}: {error}")
+        return False
+    finally:
+        backend.close()
+    print(f"{name}: nothing to remove" if not lines else f"{name}: removed {len(lines)}")
+    for line in lines:
+        print(f"  {line}")
+    return True
