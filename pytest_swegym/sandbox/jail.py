@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import functools
 import os
+import shutil
 from collections.abc import Iterable
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -17,6 +19,8 @@ CONTROL = f"{HOME}/ctl"
 USER = "swegym"
 USER_HOME = f"/home/{USER}"
 UID = 1000
+PASSWD_LINE = f"{USER}:x:{UID}:{UID}:{USER}:{USER_HOME}:/bin/sh\n"
+GROUP_LINE = f"{USER}:x:{UID}:\n"
 #: Every command's variables, under the snapshot's own.
 BASE_ENV = {
     "HOME": USER_HOME,
@@ -33,9 +37,10 @@ _ETC_NETWORK = (
     "resolv.conf", "hosts", "services", "protocols", "ssl/certs", "ssl/cert.pem", "pki/tls/certs", "pki/tls/cert.pem",
     "pki/ca-trust/extracted", "ca-certificates/extracted",
 )  # fmt: skip
-#: As in other container tools: a sandbox of the host's root has no capability, but owns these files, and could write.
-_PROC_READ_ONLY = ("sys", "sysrq-trigger", "irq", "bus", "fs", "mtrr", "acpi", "scsi", "asound", "pressure")
-_PROC_HIDDEN = ("kcore", "keys", "key-users", "timer_list", "latency_stats", "sched_debug", "kallsyms", "kmsg")
+#: What root may write there. A sandbox that root started has no capability, yet it is the owner of what root owns.
+_PROC_READ_ONLY = ("sys", "sysrq-trigger", "fs", "mtrr", "acpi", "scsi", "pressure")
+#: What tells of the host's processes and keys.
+_PROC_HIDDEN = ("keys", "timer_list", "latency_stats", "sched_debug")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -52,23 +57,17 @@ class Jail:
     network: bool = False
     shm_bytes: int = 2**26
 
-    def command(self, bwrap: str, folder: Path, info_fd: int) -> list[str]:
-        """The command line of a sandbox whose own files are in ``folder``; makes the mount points there.
-
-        Every mount point exists as a real folder or file in a layer of ours on top of the others, so that no symlink in
-        an untrusted layer can lead a mount outside.
-        """
-        binds = {**self._all_binds(), CONTROL: str(folder / "ctl")}
-        stubs = folder / "stubs"
-        for name in ("upper", "work", "stubs", "ctl", "empty"):
+    def command(self, bwrap: str, folder: Path, points: Path, info_fd: int) -> list[str]:
+        """The command line of a sandbox whose own files are in ``folder``, over the layer made by ``write_points``."""
+        for name in ("upper", "work", "ctl", "empty"):
             (folder / name).mkdir()
-        _make_points(stubs, binds)
         argv = [bwrap, "--unshare-all", "--unshare-user", "--disable-userns", "--die-with-parent", "--new-session"]
         argv += ["--share-net"] if self.network else []
         argv += ["--uid", str(UID), "--gid", str(UID), "--cap-drop", "ALL", "--hostname", USER, "--clearenv"]
-        for layer in (*self.layers, str(stubs)):
+        for layer in (*self.layers, str(points)):
             argv += ["--overlay-src", layer]
         argv += ["--overlay", str(folder / "upper"), str(folder / "work"), "/"]
+        binds = {**self._all_binds(), CONTROL: str(folder / "ctl")}
         for inside in sorted(binds):
             argv += ["--ro-bind", binds[inside], inside]
         for hidden in self.hidden:
@@ -77,12 +76,30 @@ class Jail:
         argv += ["--info-fd", str(info_fd), "--chdir", "/"]
         return argv
 
+    def write_points(self, points: Path) -> None:
+        """Make the layer that lies on top of the others: every mount point, and the few files of the host's /etc.
+
+        A mount point is a real folder or file there, so that no symlink in an untrusted layer can lead a mount outside.
+        """
+        for inside in ("proc", "dev", "etc"):
+            (points / inside).mkdir(parents=True)
+        (points / "etc" / "hosts").write_text(f"127.0.0.1 localhost {USER}\n::1 localhost\n")
+        (points / "etc" / "hostname").write_text(f"{USER}\n")
+        if self.toolchain:
+            for name in _ETC:
+                _copy_plain(Path("/etc", name), points / "etc" / name)
+        for inside, host in {**self._all_binds(), CONTROL: "/"}.items():
+            point = points / inside.lstrip("/")
+            if os.path.isdir(host):
+                point.mkdir(parents=True, exist_ok=True)
+            else:
+                point.parent.mkdir(parents=True, exist_ok=True)
+                point.touch()
+
     def _all_binds(self) -> dict[str, str]:
         binds = dict(host_tree()) if self.toolchain else {}
-        names = (_ETC if self.toolchain else ()) + (_ETC_NETWORK if self.network else ())
-        if self.network and not self.toolchain:
-            names = ("resolv.conf", "hosts")  # an image brings its own certificates
-        for name in names:
+        names = _ETC_NETWORK if self.toolchain else ("resolv.conf", "hosts")  # an image brings its own certificates
+        for name in names if self.network else ():
             # A bind of the file itself: links in /etc often lead to folders that are not visible inside.
             source = os.path.realpath(f"/etc/{name}")
             if os.path.exists(source):
@@ -90,9 +107,19 @@ class Jail:
         return {**binds, **self.binds}
 
 
+def _copy_plain(source: Path, target: Path) -> None:
+    """Copy a file, or a folder of links and files; absent is fine."""
+    target.parent.mkdir(parents=True, exist_ok=True)
+    if source.is_dir():
+        shutil.copytree(source, target, symlinks=True)
+    elif source.exists():
+        shutil.copyfile(source, target)
+
+
 def host_tree() -> dict[str, str]:
     """The host's programs and libraries: /bin, /lib... and /usr, but not /usr/local."""
-    binds = {f"/usr/{name}": f"/usr/{name}" for name in sorted(os.listdir("/usr")) if name not in ("local", "src")}
+    left_out = ("local", "src", "games")
+    binds = {f"/usr/{name}": f"/usr/{name}" for name in sorted(os.listdir("/usr")) if name not in left_out}
     for name in _top():
         if not os.path.islink(f"/{name}"):
             binds[f"/{name}"] = f"/{name}"
@@ -117,12 +144,9 @@ def write_skeleton(folder: Path) -> None:
 
 def skeleton_files() -> dict[str, str]:
     """The files of /etc that are ours and not the host's."""
-    account = f"{USER}:x:{UID}:{UID}:{USER}:{USER_HOME}:/bin/sh\n"
     return {
-        "passwd": f"root:x:0:0:root:/root:/bin/sh\n{account}nobody:x:65534:65534:nobody:/:/bin/false\n",
-        "group": f"root:x:0:\n{USER}:x:{UID}:\nnogroup:x:65534:\n",
-        "hosts": "127.0.0.1 localhost\n::1 localhost\n",
-        "hostname": f"{USER}\n",
+        "passwd": f"root:x:0:0:root:/root:/bin/sh\n{PASSWD_LINE}nobody:x:65534:65534:nobody:/:/bin/false\n",
+        "group": f"root:x:0:\n{GROUP_LINE}nogroup:x:65534:\n",
         "nsswitch.conf": "passwd: files\ngroup: files\nhosts: files dns\nservices: files\nprotocols: files\n",
     }
 
@@ -132,7 +156,8 @@ def _top() -> Iterable[str]:
     return [name for name in names if os.path.lexists(f"/{name}")]
 
 
-def _proc() -> list[str]:
+@functools.cache
+def _proc() -> tuple[str, ...]:
     """A /proc of its own, without the files that reach into the host's kernel."""
     argv = ["--proc", "/proc"]
     for name in _PROC_READ_ONLY:
@@ -141,16 +166,4 @@ def _proc() -> list[str]:
     for name in _PROC_HIDDEN:
         if os.path.exists(f"/proc/{name}"):
             argv += ["--ro-bind", "/dev/null", f"/proc/{name}"]
-    return argv
-
-
-def _make_points(stubs: Path, binds: Mapping[str, str]) -> None:
-    for inside in ("/proc", "/dev"):
-        (stubs / inside[1:]).mkdir()
-    for inside, host in binds.items():
-        point = stubs / inside.lstrip("/")
-        if os.path.isdir(host):
-            point.mkdir(parents=True, exist_ok=True)
-        else:
-            point.parent.mkdir(parents=True, exist_ok=True)
-            point.touch()
+    return tuple(argv)

@@ -62,6 +62,9 @@ class KeptShell:
 
     Each command is a here-document that the shell sources with an empty stdin; a line with fresh random digits
     follows its output, on a copy of the shell's stdout that the command's redirections do not reach.
+
+    After a time-out the shell has left the command, loops and functions included, and ended all it had started,
+    background jobs too. A plain sh that was in a loop over functions cannot leave it, and is replaced.
     """
 
     def __init__(self, start: Callable[[], Channel], *, oom_kills: Callable[[], int] = lambda: 0) -> None:
@@ -112,8 +115,8 @@ class KeptShell:
         )
         channel.write(hello.encode())
         if not reply.wait(_HELLO) or reply.code is None:
-            channel.close()
-            raise SandboxError(f"the shell did not start: {reply.capture.value().decode(errors='replace')!r}")
+            said = reply.capture.value().decode(errors="replace")
+            raise SandboxError(f"the shell did not start (exit code {channel.close()}): {said}")
         words = reply.words
         self._pid, self._kind = int(words[1]), "bash" if words[2:] == ["bash"] else "sh"
         channel.write(_ARM[self._kind].encode() + b"\n")

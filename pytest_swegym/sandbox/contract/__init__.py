@@ -10,6 +10,7 @@ Each check is a plain function of a backend and a snapshot with a POSIX shell, c
 
 from __future__ import annotations
 
+from pytest_swegym.errors import SwegymError
 from pytest_swegym.sandbox.base import Backend
 from pytest_swegym.sandbox.base import Snapshot
 from pytest_swegym.sandbox.contract import commands
@@ -39,8 +40,8 @@ def check_backend(backend: Backend, snapshot: Snapshot) -> list[str]:
     for check in CHECKS:
         try:
             check(backend, snapshot)
-        except ContractError as error:
-            failed.append(f"{check.__name__}: {error}")
+        except (ContractError, SwegymError, OSError, ValueError) as error:
+            failed.append(f"{check.__name__}: {type(error).__name__}: {error}")
     return failed
 
 

@@ -91,8 +91,8 @@ def upload_keeps_modes_and_links(backend: Backend, snapshot: Snapshot) -> None:
         sandbox.upload(source, "/srv/up")
         equal("a program", sandbox.exec(["/srv/up/link"], timeout=60).stdout, b"tool\n")
         equal("a binary file", sandbox.read("/srv/up/plain é"), bytes(range(256)))
-        links = sandbox.exec(["readlink", "/srv/up/link", "/srv/up/dangling"], timeout=60)
-        equal("the links", links.stdout.split(), [b"bin/tool", b"/no/such/target"])
+        links = sh(sandbox, "readlink /srv/up/link; readlink /srv/up/dangling")
+        equal("the links", links.split(), ["bin/tool", "/no/such/target"])
         equal("an empty folder", sandbox.exec(["test", "-d", "/srv/up/empty"], timeout=60).exit_code, 0)
         sandbox.upload(source, "/srv/up")  # once more, over what is there
 

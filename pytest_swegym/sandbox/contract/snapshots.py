@@ -18,8 +18,8 @@ from pytest_swegym.sandbox.contract.expect import true
 
 
 _CHANGES = (
-    "cd /srv && mkdir -p keep gone && echo 1 > keep/a && echo 2 > gone/b && ln keep/a keep/hard && ln -s a keep/soft "
-    "&& mkfifo keep/fifo && chmod 700 keep"
+    "mkdir -p /srv && cd /srv && mkdir -p keep gone && echo 1 > keep/a && echo 2 > gone/b && ln keep/a keep/hard "
+    "&& ln -s a keep/soft && mkfifo keep/fifo && chmod 700 keep"
 )
 
 
@@ -53,8 +53,8 @@ def moment_is_frozen_and_forked(backend: Backend, snapshot: Snapshot) -> None:
 
 def moment_of_a_busy_sandbox(backend: Backend, snapshot: Snapshot) -> None:
     with backend.start(snapshot) as sandbox:
-        shell = sandbox.shell(cwd="/srv")
-        shell.run("x=1; (while :; do echo tick >> /srv/log; sleep 0.01; done) & sleep 0.2", timeout=60)
+        shell = sandbox.shell()
+        shell.run("mkdir -p /srv; x=1; (while :; do echo tick >> /srv/log; sleep 0.01; done) & sleep 0.2", timeout=60)
         moment = sandbox.snapshot()
         equal("the shell goes on", shell.run("echo $x", timeout=60).stdout, b"1\n")
         with backend.start(moment) as fork:
