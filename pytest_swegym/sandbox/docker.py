@@ -100,8 +100,8 @@ class DockerBackend:
         with key_lock(f"docker-{key}"):
             found = self.find(key)
             if found is None:
-                name = sandbox.container.name
-                found = docker_snapshots.save(self._connect(), self.name, name, key, env=env, python=python)
+                container = sandbox.container
+                found = docker_snapshots.save(self._connect(), self.name, container, key, env=env, python=python)
         sandbox.close()
         return found
 
@@ -184,7 +184,7 @@ class DockerBackend:
             return self._pythons[image]
 
     def _freeze(self, sandbox: DockerSandbox) -> Snapshot:
-        snapshot = docker_snapshots.freeze(self._connect(), sandbox.container.name, sandbox.snapshot_of)
+        snapshot = docker_snapshots.freeze(self._connect(), sandbox.container, sandbox.snapshot_of)
         with self._lock:
             self._temporary.append(snapshot.ref["image"])
         return snapshot

@@ -4,7 +4,10 @@ from __future__ import annotations
 
 import logging
 import secrets
+import threading
+from collections.abc import Iterator
 from collections.abc import Mapping
+from contextlib import contextmanager
 from contextlib import suppress
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
@@ -46,6 +49,8 @@ class Container:
         self.name = f"swegym-{secrets.token_hex(6)}"
         self._client = client
         self._held: Stream | None = None
+        # A daemon hangs for ever if a container is paused while a command is starting in it.
+        self._starting = threading.Lock()
         with daemon_errors(f"starting a container of {plan.image}"):
             try:
                 self._start(plan)
@@ -92,9 +97,16 @@ class Container:
     def agent(self) -> Agent:
         """A waiting sh for one command. Raises :class:`SandboxClosed` if the container has ended."""
         try:
-            return Agent.start(self._client, self.name)
+            with self._starting:
+                return Agent.start(self._client, self.name)
         except SandboxClosed:
             raise SandboxClosed(f"sandbox {self.name} is gone: closed, or ended from inside") from None
+
+    @contextmanager
+    def quiet(self) -> Iterator[None]:
+        """No command starts meanwhile, so that the daemon may pause the container."""
+        with self._starting:
+            yield
 
     def remove(self) -> None:
         """End every process and remove the container. Twice is fine; never raises."""

@@ -10,6 +10,7 @@ from mmap import mmap
 from typing import TYPE_CHECKING
 
 from pytest_swegym.errors import SandboxClosed
+from pytest_swegym.errors import SandboxError
 from pytest_swegym.sandbox import docker_scripts as scripts
 from pytest_swegym.sandbox.base import ExecResult
 from pytest_swegym.sandbox.docker_client import daemon_errors
@@ -27,6 +28,8 @@ if TYPE_CHECKING:
 _ASK = 1.0
 #: Seconds for the last output of a command that was ended, and for the daemon to notice an agent's end.
 _DRAIN, _LAST = 0.5, 2.0
+#: Seconds for an agent to start on a busy machine.
+_START = 120.0
 
 
 class Agent:
@@ -39,7 +42,7 @@ class Agent:
 
     @classmethod
     def start(cls, client: APIClient, container: str) -> Agent:
-        """A new one, through the daemon. Raises :class:`SandboxClosed` or :class:`SandboxError`."""
+        """A new one, through the daemon, known to wait. Raises :class:`SandboxClosed` or :class:`SandboxError`."""
         with daemon_errors("starting a command"):
             made = client.exec_create(
                 container, ["sh", "-c", scripts.AGENT], stdin=True, environment={scripts.OWNER: "idle"}
@@ -54,7 +57,16 @@ class Agent:
                     raise SandboxClosed("the container was ended from inside")
                 return code
 
-        return cls(stream, exit_code)
+        agent = cls(stream, exit_code)
+        try:
+            mark = secrets.token_hex(8)
+            if agent.ask(scripts.tell(mark), mark, timeout=_START) is None:
+                code = agent.wait_code(timeout=_LAST)
+                raise SandboxError(f"a command did not start in the container: exit code {code}")
+        except BaseException:
+            agent.close()
+            raise
+        return agent
 
     def ask(self, text: str, mark: str, *, timeout: float) -> tuple[int, int] | None:
         """Run one of our own texts, which ends with the mark; ``None`` if that does not come in time."""
@@ -97,6 +109,11 @@ class Run:
     def seconds(self) -> float:
         """Time since the command began."""
         return time.monotonic() - self._begin
+
+    @property
+    def told(self) -> bool:
+        """Whether the agent lived to tell how the command ended."""
+        return self._parts[STDOUT][0].numbers is not None
 
     def start(self, body: str, stdin: bytes | mmap) -> None:
         """Send the command, and after it all of its stdin."""

@@ -64,6 +64,7 @@ class DockerSandbox:
         self._env = dict(snapshot.env)
         self._next: Future[Agent] = threads.submit(container.agent)
         self._oom = OomCounter(container.agent)
+        self._shells: list[KeptShell] = []
 
     @property
     def closed(self) -> bool:
@@ -106,6 +107,8 @@ class DockerSandbox:
             if timed_out:
                 self._do(functools.partial(scripts.end_command, run.owner, run.seconds))
                 run.drain()
+            elif not run.told:
+                self._check_alive()
             return run.result(timed_out=timed_out)
         finally:
             agent.close()
@@ -122,7 +125,10 @@ class DockerSandbox:
 
             return ShellChannel(self._agent(), body, self._do)
 
-        return KeptShell(start, oom_kills=self._oom.read)
+        shell = KeptShell(start, oom_kills=self._oom.read)
+        with self._lock:
+            self._shells.append(shell)
+        return shell
 
     def read(self, path: str, *, limit: int = READ_LIMIT) -> bytes:
         """A file's bytes; see :class:`~pytest_swegym.sandbox.base.Sandbox`."""
@@ -159,6 +165,11 @@ class DockerSandbox:
         if self._closed:
             raise SandboxClosed(f"sandbox {self.id} is closed")
 
+    def _check_alive(self) -> None:
+        """Raise :class:`SandboxClosed` if the container is gone, or on its way."""
+        self.check_open()
+        self._oom.read()
+
     def _agent(self) -> Agent:
         """A waiting sh for one command; the next one is prepared behind the back of this."""
         with self._lock:
@@ -186,6 +197,8 @@ class DockerSandbox:
             self._closed = True
         self.container.remove()
         self._oom.close()
+        for shell in self._shells:
+            shell.close()
         with suppress(SandboxError):
             self._next.result().close()
 

@@ -119,19 +119,25 @@ exec 2>&3 3>&-
 )
 _sg_code=$?
 _sg_oom
-{_tell(mark, '"$_sg_code" "$((_sg_kills - _sg_before))"')}
-{_tell(mark)} >&3
+{tell(mark, '"$_sg_code" "$((_sg_kills - _sg_before))"')}
+{tell(mark)} >&3
 exit"""
+
+
+def tell(mark: str, numbers: str = "0 0") -> str:
+    """Prints a mark with two numbers, as :class:`~pytest_swegym.sandbox.docker_exec.Marked` finds it."""
+    # Not the RS character with which the kept shell's replies end: what may begin a mark is held back.
+    return f"printf '\\035%s %s %s\\035' {mark} {numbers}"
 
 
 def oom_count(mark: str) -> str:
     """Tells, with the mark, how many processes were killed for memory so far."""
-    return f"{_OOM_KILLS}\n_sg_oom\n{_tell(mark, '$_sg_kills 0')}"
+    return f"{_OOM_KILLS}\n_sg_oom\n{tell(mark, '$_sg_kills 0')}"
 
 
 def end_command(owner: str, seconds: float, mark: str) -> str:
     """Ends every process of the command ``owner``, which began ``seconds`` ago: all are stopped, then all killed."""
-    return f"{_find(owner, seconds)}\nkill -KILL $_sg_found\n{_tell(mark)}"
+    return f"{_find(owner, seconds)}\nkill -KILL $_sg_found\n{tell(mark)}"
 
 
 def interrupt(owner: str, seconds: float, shell: int, mark: str) -> str:
@@ -142,13 +148,7 @@ kill -STOP {shell}
 kill -KILL $_sg_found
 kill -URG {shell}
 kill -CONT {shell}
-{_tell(mark)}"""
-
-
-def _tell(mark: str, numbers: str = "0 0") -> str:
-    """Prints a mark with two numbers, as :class:`~pytest_swegym.sandbox.docker_exec.Marked` finds it."""
-    # Not the RS character with which the kept shell's replies end: what may begin a mark is held back.
-    return f"printf '\\035%s %s %s\\035' {mark} {numbers}"
+{tell(mark)}"""
 
 
 def _find(owner: str, seconds: float) -> str:

@@ -18,6 +18,8 @@ from pytest_swegym.sandbox.docker_client import daemon_errors
 if TYPE_CHECKING:
     from docker import APIClient
 
+    from pytest_swegym.sandbox.docker_container import Container
+
 
 log = logging.getLogger("pytest_swegym.sandbox")
 
@@ -35,7 +37,9 @@ def find(client: APIClient, backend: str, key: str) -> Snapshot | None:
     return Snapshot(key=key, backend=backend, ref={"image": image["Id"]}, env=kept["env"], python=kept["python"])
 
 
-def save(client: APIClient, backend: str, container: str, key: str, *, env: Mapping[str, str], python: str) -> Snapshot:
+def save(
+    client: APIClient, backend: str, container: Container, key: str, *, env: Mapping[str, str], python: str
+) -> Snapshot:
     """Commit a container as the snapshot ``key``."""
     labels = {
         owner.KEY_LABEL: key,
@@ -46,18 +50,18 @@ def save(client: APIClient, backend: str, container: str, key: str, *, env: Mapp
     return Snapshot(key=key, backend=backend, ref={"image": image}, env=dict(env), python=python)
 
 
-def freeze(client: APIClient, container: str, origin: Snapshot) -> Snapshot:
+def freeze(client: APIClient, container: Container, origin: Snapshot) -> Snapshot:
     """Commit a container as a temporary snapshot."""
     name = secrets.token_hex(8)
     image = _commit(client, container, TEMPORARY, name, {owner.TEMPORARY_LABEL: owner.own_name()})
     return Snapshot(key=name, backend=origin.backend, ref={"image": image}, env=origin.env, python=origin.python)
 
 
-def _commit(client: APIClient, container: str, repository: str, tag: str, labels: Mapping[str, str]) -> str:
+def _commit(client: APIClient, container: Container, repository: str, tag: str, labels: Mapping[str, str]) -> str:
     # The container's own labels and command are part of what is committed, unless something else is given.
     conf = {"Labels": {owner.LABEL: "1", owner.OWNER_LABEL: "", **labels}, "Entrypoint": [], "Cmd": ["sh"]}
-    with daemon_errors(f"freezing container {container}"):
-        image: str = client.commit(container, repository=repository, tag=tag, conf=conf)["Id"]
+    with daemon_errors(f"freezing container {container.name}"), container.quiet():
+        image: str = client.commit(container.name, repository=repository, tag=tag, conf=conf)["Id"]
     return image
 
 
