@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Callable
 from collections.abc import Sequence
 from pathlib import Path
@@ -30,6 +31,7 @@ if TYPE_CHECKING:
 
 
 T = TypeVar("T")
+log = logging.getLogger("pytest_swegym.plugin")
 #: Fixtures that a test may take itself when its attempt is kept from an earlier run: nothing is running then.
 _KEPT = {"swegym_checkout", "swegym_sandbox", "swegym_workspace"}
 _PACKAGES = ("pytest_swegym", "pluggy", "_pytest")
@@ -47,14 +49,14 @@ def begin(item: pytest.Item, plan: Planned) -> LiveAttempt:
         live = make(run, item, plan)
     elif run.ahead is not None and run.ahead.take(plan.key):
         live.withdraw()
-    item.stash[LIVE] = live
     return live
 
 
 def make(run: Run, item: pytest.Item, plan: Planned) -> LiveAttempt:
     from pytest_swegym.plugin.live import LiveAttempt
 
-    return LiveAttempt(run, item, plan, kept=kept(run, item, plan))
+    live = item.stash[LIVE] = LiveAttempt(run, item, plan, kept=kept(run, item, plan))
+    return live
 
 
 def kept(run: Run, item: pytest.Item, plan: Planned) -> AttemptRecord | None:
@@ -67,7 +69,7 @@ def kept(run: Run, item: pytest.Item, plan: Planned) -> AttemptRecord | None:
     try:
         return finished(run.store, plan.key, content_of(run, item, plan))
     except ConfigError as error:
-        item.warn(pytest.PytestWarning(f"{error}; the attempt is made again"))
+        log.warning("%s; the attempt is made again", error)
         return None
 
 
@@ -158,6 +160,9 @@ def start_ahead(session: pytest.Session) -> None:
         if live.kept is None:
             live.promise()
             jobs.append((plan.key, live.run_ahead))
+    if not jobs:
+        return
+    session.config.pluginmanager.register(run.output)
     workers = session.config.stash[SETTINGS].jobs
     run.ahead = LocalExecutor(
         jobs, workers=workers, stop_early=lambda: bool(session.shouldfail or session.shouldstop or run.cancelled)
@@ -180,7 +185,14 @@ def check_predictions(config: pytest.Config, items: Sequence[pytest.Item]) -> No
         try:
             loaded.solver.function.check(plan.task.id for item in items if (plan := planned(item)) is not None)
         except ConfigError as error:
-            config.issue_config_time_warning(pytest.PytestConfigWarning(str(error)), stacklevel=2)
+            _warn(config, str(error))
+
+
+def _warn(config: pytest.Config, message: str) -> None:
+    try:
+        config.issue_config_time_warning(pytest.PytestConfigWarning(message), stacklevel=2)
+    except pytest.PytestConfigWarning as error:  # the user made warnings errors
+        raise pytest.UsageError(str(error)) from None
 
 
 def _own_frames(trace: TracebackType | None) -> TracebackType | None:

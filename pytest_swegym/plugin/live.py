@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import threading
 import traceback
+from collections.abc import Iterator
 from concurrent.futures import Future
 from concurrent.futures import wait as futures_wait
+from contextlib import contextmanager
 from contextlib import suppress
 from dataclasses import dataclass
 from dataclasses import replace
@@ -59,6 +61,7 @@ class LiveAttempt:
         self._started = self._failed = False
         self._futures: dict[str, Future[Any]] = {}
         self._outcome: Outcome | None = None
+        self._printed = ""
         self._lock = threading.RLock()
 
     # -- stages ----------------------------------------------------------------------------------
@@ -130,6 +133,20 @@ class LiveAttempt:
         except BaseException as error:
             self._futures["record"].set_exception(error)
 
+    @property
+    def ahead(self) -> bool:
+        """Whether a thread runs it, where pytest does not capture what the solver prints."""
+        return bool(self._futures)
+
+    @contextmanager
+    def collecting(self) -> Iterator[None]:
+        """Keep what the calling thread prints for :meth:`sections`."""
+        with self._run.output.collect() as buffer:
+            try:
+                yield
+            finally:
+                self._printed = buffer.getvalue()
+
     def promise(self) -> None:
         """Before :meth:`run_ahead` is queued."""
         self._futures = {stage: Future() for stage in (*STAGES, "record")}
@@ -162,10 +179,10 @@ class LiveAttempt:
 
         outcome = self.finish()
         texts = {
+            "Captured solver output": self._printed,
             "swegym tests": outcome_table(outcome.record),
-            "swegym test log, last lines (tests there that you do not know are swegym's own canaries)": log_tail(
-                outcome.grade.log
-            ),
+            # Canaries are tests of ours in the same run; their names are new each time.
+            "swegym test log, last lines (unknown tests in it are canaries)": log_tail(outcome.grade.log),
         }
         return [(name, text) for name, text in texts.items() if text]
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import sys
 import threading
 from collections import deque
 
@@ -35,8 +36,13 @@ class Progress(logging.Handler):
         if self._capture is None:
             self._write()
             return
-        with self._capture.global_and_fixture_disabled():
-            self._write()
+        streams = sys.stdout, sys.stderr
+        try:
+            with self._capture.global_and_fixture_disabled():
+                self._write()
+        finally:
+            # Resuming puts pytest's own streams in place; those of the solvers' threads stood before them.
+            sys.stdout, sys.stderr = streams
 
     def _write(self) -> None:
         self._reporter.ensure_newline()

@@ -15,6 +15,7 @@ from pytest_swegym._support.keys import content_key
 from pytest_swegym.errors import ConfigError
 from pytest_swegym.errors import SandboxUnavailable
 from pytest_swegym.plugin.options import SETTINGS
+from pytest_swegym.plugin.output import SolverOutput
 from pytest_swegym.results import ResultStore
 
 
@@ -43,6 +44,7 @@ class Run:
         self.live: dict[str, LiveAttempt] = {}
         self.ahead: LocalExecutor | None = None
         self.progress: Progress | None = None
+        self.output = SolverOutput()
         self.cancelled = False
         self._lock = threading.Lock()
         self._backend: Backend | None = None

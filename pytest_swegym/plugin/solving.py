@@ -113,7 +113,12 @@ class ItemSolver:
 
     def __call__(self, task: TaskSpec, workspace: Workspace) -> str | None:
         __tracebackhide__ = True
-        patch = self._item.ihook.pytest_swegym_solve(item=self._item, task=task, workspace=workspace)
+        hook = self._item.ihook.pytest_swegym_solve
+        if self._live is None or not self._live.ahead:
+            patch = hook(item=self._item, task=task, workspace=workspace)
+        else:
+            with self._live.collecting():
+                patch = hook(item=self._item, task=task, workspace=workspace)
         if patch is None:
             raise SolverError(f"no solver took {task.instance_id}: every pytest_swegym_solve returned None")
         return None if patch == "" else patch

@@ -22,13 +22,10 @@ HIDDEN_TESTS = TESTS + "\n    def test_add(self):\n        self.assertEqual(calc
 GOLD = """diff --git a/calc.py b/calc.py
 --- a/calc.py
 +++ b/calc.py
-@@ -1,5 +1,5 @@
+@@ -1,2 +1,2 @@
  def add(a, b):
 -    return a - b
 +    return a + b
- 
- 
- def twice(a):
 """
 FIELDS: dict[str, Any] = {
     "repo": "./calc_repo",
