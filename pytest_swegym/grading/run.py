@@ -138,10 +138,11 @@ def _start_folder(command: Command) -> str:
     args = list(command.args)
     if "discover" not in args or "-t" in args or "--top-level-directory" in args:
         return ""
-    for flag, value in itertools.pairwise(args):
-        if flag in ("-s", "--start-directory"):
-            return value.removeprefix("./").strip("/").removeprefix(".")
-    return ""
+    rest = args[args.index("discover") + 1 :]
+    start = next((value for flag, value in itertools.pairwise(rest) if flag in ("-s", "--start-directory")), "")
+    if not start and rest and not rest[0].startswith("-"):
+        start = rest[0]
+    return start.removeprefix("./").strip("/").removeprefix(".")
 
 
 def place_tests(task: Task, workspace: Workspace) -> None:
