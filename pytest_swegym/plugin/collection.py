@@ -137,11 +137,14 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
         if plan is None:
             continue
         first = places.setdefault(plan.key, item)
-        if first is not item and first.nodeid != item.nodeid:
-            raise pytest.UsageError(
+        if first.nodeid != item.nodeid:
+            message = (
                 f"instance_id {plan.task.id!r} is used twice, by {first.nodeid} and by {item.nodeid};"
                 " a run attempts each task once: give one of them another instance_id, or use --swegym-attempts"
             )
+            # As a failed collection, not a UsageError: only reports come through from an xdist worker.
+            report = pytest.CollectReport(item.nodeid, "failed", message, [])
+            item.ihook.pytest_collectreport(report=report)
 
 
 def _is_row(item: pytest.Item, files: list[Path]) -> bool:

@@ -16,6 +16,7 @@ from pytest_swegym.errors import ConfigError
 from pytest_swegym.errors import SandboxUnavailable
 from pytest_swegym.plugin.options import SETTINGS
 from pytest_swegym.plugin.output import SolverOutput
+from pytest_swegym.plugin.solving import RUN
 from pytest_swegym.results import ResultStore
 
 
@@ -99,9 +100,6 @@ class Run:
             self._backend.close()
         if self.ahead is not None:
             self.ahead.join(2.0)
-
-
-RUN = pytest.StashKey[Run]()
 
 
 def run_of(config: pytest.Config) -> Run:

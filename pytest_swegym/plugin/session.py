@@ -12,6 +12,7 @@ from pytest_swegym.errors import InfraError
 from pytest_swegym.plugin.options import SETTINGS
 from pytest_swegym.plugin.plan import PLANNED
 from pytest_swegym.plugin.solving import LIVE
+from pytest_swegym.plugin.solving import RUN
 from pytest_swegym.plugin.solving import WHY
 
 
@@ -100,8 +101,6 @@ def pytest_runtest_makereport(item: pytest.Item) -> Generator[None, pytest.TestR
 @pytest.hookimpl(tryfirst=True)
 def pytest_sessionfinish(session: pytest.Session) -> None:
     """End every sandbox now: what is left to do needs none, and an interrupted run must not wait for them."""
-    from pytest_swegym.plugin.run import RUN
-
     run = session.config.stash.get(RUN, None)
     if run is not None:
         run.close()

@@ -17,6 +17,7 @@ from pytest_swegym.plugin.options import SETTINGS
 
 if TYPE_CHECKING:
     from pytest_swegym.plugin.live import LiveAttempt
+    from pytest_swegym.plugin.run import Run
     from pytest_swegym.sandbox.base import Backend
     from pytest_swegym.solvers import LoadedSolver
     from pytest_swegym.task import Grade
@@ -25,7 +26,8 @@ if TYPE_CHECKING:
 
 
 COMMAND_LINE = "swegym-command-line-solver"
-LIVE = pytest.StashKey["LiveAttempt"]()
+LIVE: pytest.StashKey[LiveAttempt] = pytest.StashKey()
+RUN: pytest.StashKey[Run] = pytest.StashKey()
 #: Why ``--swegym-sandbox=auto`` chose what it chose.
 WHY = pytest.StashKey[str]()
 NO_SOLVER = "no solver: give --swegym-solver=NAME, or define pytest_swegym_solve in a conftest.py"
