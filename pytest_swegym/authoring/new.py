@@ -130,9 +130,8 @@ def _without_none(table: dict[str, Any]) -> dict[str, Any]:
 
 def _report(measured: Measured, out: Path) -> None:
     hidden = measured.task.hidden
-    print(
-        f"{out}: {len(hidden.fail_to_pass)} FAIL_TO_PASS, {len(hidden.pass_to_pass)} PASS_TO_PASS; the gold patch resolves it"
-    )
+    counts = f"{len(hidden.fail_to_pass)} FAIL_TO_PASS, {len(hidden.pass_to_pass)} PASS_TO_PASS"
+    print(f"{out}: {counts}; the gold patch resolves it")
     print(f"gold patch: {', '.join(measured.gold_files)}")
     for title, ids in (("not stable", measured.unstable), ("not the same on every Python", measured.differing)):
         if ids:
