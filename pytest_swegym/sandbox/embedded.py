@@ -6,6 +6,7 @@ import logging
 import tempfile
 import threading
 import time
+import weakref
 from collections.abc import Callable
 from collections.abc import Mapping
 from collections.abc import Sequence
@@ -56,6 +57,7 @@ class EmbeddedSandbox:
         self._freeze = freeze
         self._forget = forget
         self._closing = threading.Lock()
+        self._shells: weakref.WeakSet[KeptShell] = weakref.WeakSet()
         self._closed = False
         self._env = {**BASE_ENV, **snapshot.env}
 
@@ -127,7 +129,9 @@ class EmbeddedSandbox:
             job = self._agent.launch(SHELL_COMMAND, env=variables, cwd=cwd or "/", stdin=None, joined=True)
             return ShellChannel(job, self._agent)
 
-        return KeptShell(start, oom_kills=self._group.oom_kills)
+        shell = KeptShell(start, oom_kills=self._group.oom_kills)
+        self._shells.add(shell)
+        return shell
 
     def read(self, path: str, *, limit: int = READ_LIMIT) -> bytes:
         """A file's bytes; see :class:`~pytest_swegym.sandbox.base.Sandbox`."""
@@ -172,6 +176,8 @@ class EmbeddedSandbox:
     def end(self) -> None:
         """End every process inside; what was written stays until ``close``."""
         self._agent.close()
+        for shell in list(self._shells):
+            shell.close()
         self._group.remove()
 
     def close(self) -> None:

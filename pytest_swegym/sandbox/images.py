@@ -85,7 +85,7 @@ def _archive(path: Path) -> Snapshot:
                     return _snapshot(key, [layer], _variables(config))
 
                 return layers.save_layer(key, fill, describe)
-        except (tarfile.TarError, KeyError, ValueError, TypeError, OSError, EOFError) as error:
+        except (tarfile.TarError, LookupError, ValueError, TypeError, OSError, EOFError) as error:
             raise EnvironmentBuildError(f"{path} is not an image archive that can be read: {error}") from error
 
 

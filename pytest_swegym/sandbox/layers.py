@@ -104,7 +104,7 @@ def save_layer(key: str, fill: Callable[[Path], None], describe: Callable[[str],
 
 def copy_tree(source: Path, target: Path) -> None:
     """Copy a layer with all that matters to an overlay: whiteouts, extended attributes, hard links, times."""
-    argv = ["cp", "-a", "--reflink=auto", "--", str(source), str(target)]
+    argv = ["cp", "-aT", "--remove-destination", "--reflink=auto", "--", str(source), str(target)]
     result = subprocess.run(argv, capture_output=True, text=True, env={"PATH": os.defpath, "LC_ALL": "C"})
     if result.returncode != 0:
         raise SandboxError(f"could not copy the layer {source}: {result.stderr.strip()[:2000]}")

@@ -197,9 +197,10 @@ def _works(enforcer: Enforcer) -> bool:
     except OSError:
         return False
     try:
+        if not _has_limits(group):
+            return False
         script = 'for f; do echo 0 > "$f" || exit 1; done'
-        joined = subprocess.run(["/bin/sh", "-c", script, "sh", *group.join], capture_output=True).returncode == 0
-        return joined and _has_limits(group)
+        return subprocess.run(["/bin/sh", "-c", script, "sh", *group.join], capture_output=True).returncode == 0
     finally:
         group.remove()
 

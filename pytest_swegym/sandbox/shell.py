@@ -113,7 +113,8 @@ class KeptShell:
             'if [ -n "$BASH_VERSION" ]; then exec 63>&1 2>/dev/null; else exec 9>&1 2>/dev/null; fi; '
             f"printf '{reply.template}' {reply.halves} \"0 $$ ${{BASH_VERSION:+bash}}\"\n"
         )
-        channel.write(hello.encode())
+        with suppress(OSError):
+            channel.write(hello.encode())
         if not reply.wait(_HELLO) or reply.code is None:
             said = reply.capture.value().decode(errors="replace")
             raise SandboxError(f"the shell did not start (exit code {channel.close()}): {said}")

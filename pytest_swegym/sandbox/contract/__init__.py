@@ -13,24 +13,24 @@ from __future__ import annotations
 from pytest_swegym.errors import SwegymError
 from pytest_swegym.sandbox.base import Backend
 from pytest_swegym.sandbox.base import Snapshot
-from pytest_swegym.sandbox.contract import commands
-from pytest_swegym.sandbox.contract import filesystem
-from pytest_swegym.sandbox.contract import isolation
-from pytest_swegym.sandbox.contract import limits
-from pytest_swegym.sandbox.contract import shells
-from pytest_swegym.sandbox.contract import snapshots
+from pytest_swegym.sandbox.contract.commands import CHECKS as COMMANDS
 from pytest_swegym.sandbox.contract.expect import Check
 from pytest_swegym.sandbox.contract.expect import ContractError
+from pytest_swegym.sandbox.contract.filesystem import CHECKS as FILESYSTEM
+from pytest_swegym.sandbox.contract.isolation import CHECKS as ISOLATION
+from pytest_swegym.sandbox.contract.limits import CHECKS as LIMITS
+from pytest_swegym.sandbox.contract.shells import CHECKS as SHELLS
+from pytest_swegym.sandbox.contract.snapshots import CHECKS as SNAPSHOTS
 
 
 #: Every check, in the order of the parts of the contract.
 CHECKS: tuple[Check, ...] = (
-    *commands.CHECKS,
-    *filesystem.CHECKS,
-    *shells.CHECKS,
-    *snapshots.CHECKS,
-    *isolation.CHECKS,
-    *limits.CHECKS,
+    *COMMANDS,
+    *FILESYSTEM,
+    *SHELLS,
+    *SNAPSHOTS,
+    *ISOLATION,
+    *LIMITS,
 )
 
 
