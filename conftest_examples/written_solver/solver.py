@@ -22,7 +22,7 @@ except (ValueError, OSError, OverflowError) as error:
 
 def solve(task: TaskSpec, workspace: Workspace) -> str | None:
     """Guard the conversions of a timestamp that an attacker chose."""
-    found = workspace.run("grep -rln 'timestamp_to_datetime(ts_int)' src").output.split()
+    found = workspace.run("grep -rlsn 'timestamp_to_datetime(ts_int)' src").output.split()
     if not found:
         return ""  # not the bug this solver knows: no patch
     for path in found:

@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+import logging
 import threading
 from collections.abc import Callable
 from collections.abc import Iterable
+
+
+log = logging.getLogger("pytest_swegym.runs")
 
 
 class LocalExecutor:
@@ -60,6 +64,8 @@ class LocalExecutor:
                 self._running.add(key)
             try:
                 job()
+            except Exception:
+                log.exception("%s could not be reported", key)
             finally:
                 with self._lock:
                     self._running.discard(key)

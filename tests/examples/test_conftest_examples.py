@@ -1,0 +1,101 @@
+"""Every folder of conftest_examples does what its README says."""
+
+from __future__ import annotations
+
+import json
+import shutil
+from pathlib import Path
+
+import pytest
+
+from pytest_swegym.sandbox import make_backend
+from pytest_swegym.sandbox.registry import required
+
+
+EXAMPLES = Path(__file__).resolve().parents[2] / "conftest_examples"
+FOLDERS = sorted(path.parent.name for path in EXAMPLES.glob("*/*.md"))
+
+
+@pytest.fixture(scope="module")
+def cache(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    reason = make_backend("bubblewrap").available()
+    if reason is not None:
+        (pytest.fail if required("bubblewrap") else pytest.skip)(f"bubblewrap: {reason}")
+    return tmp_path_factory.mktemp("cache")
+
+
+@pytest.fixture
+def examples(pytester: pytest.Pytester, cache: Path, monkeypatch: pytest.MonkeyPatch) -> pytest.Pytester:
+    """A copy of all examples, as the current folder."""
+    monkeypatch.setenv("SWEGYM_CACHE", str(cache))
+    ignored = shutil.ignore_patterns("__pycache__", "swegym-results", ".pytest_cache")
+    shutil.copytree(EXAMPLES, pytester.path, dirs_exist_ok=True, ignore=ignored)
+    return pytester
+
+
+def test_each_folder_is_described_and_tested() -> None:
+    index = (EXAMPLES / "README.md").read_text()
+    tests = Path(__file__).read_text()
+    for folder in FOLDERS:
+        assert f"| `{folder}` |" in index
+        assert f"def test_{folder}" in tests
+
+
+def test_solver_in_a_conftest(examples: pytest.Pytester) -> None:
+    examples.runpytest_subprocess("solver_in_a_conftest").assert_outcomes(passed=1)
+    result = examples.runpytest_subprocess("solver_in_a_conftest", "--swegym-solver=empty")
+    result.assert_outcomes(failed=1)
+
+
+def test_solver_per_folder(examples: pytest.Pytester) -> None:
+    result = examples.runpytest_subprocess("solver_per_folder", "-v")
+    result.assert_outcomes(passed=1, failed=1)
+    result.stdout.fnmatch_lines(["discount-careful: resolved, *", "discount-hasty: unresolved, *"])
+
+
+def test_custom_reward(examples: pytest.Pytester) -> None:
+    result = examples.runpytest_subprocess("custom_reward")
+    result.stdout.fnmatch_lines(["resolved 1/1 (100.0%), mean reward 1.200"])
+
+
+def test_step_logging(examples: pytest.Pytester) -> None:
+    examples.runpytest_subprocess("step_logging", "--swegym-jobs=2", "--swegym-output=out").assert_outcomes(passed=1)
+    events = [json.loads(line)["event"] for line in (examples.path / "steps.jsonl").read_text().splitlines()]
+    assert events == ["started", "checkout", "sandbox", "solve", "grade", "finished"]
+    (record,) = (examples.path / "out" / "attempts").glob("*/record.json")
+    assert json.loads(record.read_text())["extra"]["patch_lines"] > 3
+
+
+def test_custom_sandbox(examples: pytest.Pytester) -> None:
+    result = examples.runpytest_subprocess("custom_sandbox", "--swegym-sandbox=audited")
+    result.assert_outcomes(passed=1)
+    result.stdout.fnmatch_lines(["swegym: *sandbox=audited bubblewrap*", "*audited: * sandboxes were started*"])
+
+
+def test_tasks_from_a_hook(examples: pytest.Pytester) -> None:
+    options = ("tasks_from_a_hook", "--swegym-solver=tasks_from_a_hook/solver.py:solve", "-v")
+    result = examples.runpytest_subprocess(*options, "--swegym-tasks=shop:all")
+    result.assert_outcomes(passed=2)
+    result = examples.runpytest_subprocess(*options, "--swegym-tasks=shop:total")
+    result.stdout.fnmatch_lines(["shop:total::shop-total PASSED*"])
+
+
+def test_ci_gate(examples: pytest.Pytester, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(examples.path / "ci_gate")
+    workflow = (examples.path / "ci_gate" / "workflow.yml").read_text()
+    command = workflow.split("run: >")[1].split("- uses")[0].split()[1:]
+    assert command[0].startswith("--swegym-tasks")
+    result = examples.runpytest_subprocess(*command)
+    result.stdout.fnmatch_lines(["resolved 2/4 (50.0%)*"])
+    assert result.ret == 0
+    strict = [part.replace("0.5", "0.6") for part in command]
+    assert examples.runpytest_subprocess(*strict).ret == 1
+
+
+def test_written_solver(examples: pytest.Pytester) -> None:
+    result = examples.runpytest_subprocess(
+        "solver_in_a_conftest", "--swegym-solver=written_solver/solver.py:solve", "--swegym-output=out"
+    )
+    result.assert_outcomes(failed=1)  # it knows another bug, and makes no patch for this one
+    (record,) = (examples.path / "out" / "attempts").glob("*/record.json")
+    assert json.loads(record.read_text())["verdict"] == "invalid_patch"

@@ -1,0 +1,143 @@
+"""Records on disk, predictions, the summary and its words."""
+
+from __future__ import annotations
+
+import itertools
+import json
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from pytest_swegym.errors import ConfigError
+from pytest_swegym.results import ResultStore
+from pytest_swegym.results import pass_at_k
+from pytest_swegym.results import summarize
+from pytest_swegym.results import write_predictions
+from pytest_swegym.results.text import explain
+from pytest_swegym.results.text import log_tail
+from pytest_swegym.results.text import outcome_table
+from pytest_swegym.results.text import summary_lines
+from pytest_swegym.task import AttemptRecord
+from pytest_swegym.task import Grade
+from pytest_swegym.task import Outcome
+from pytest_swegym.task import Verdict
+
+
+RECORD = AttemptRecord(
+    instance_id="calc-1",
+    solver="gold",
+    verdict=Verdict.RESOLVED,
+    reward=1.0,
+    patch="a \udc80 patch\n",
+    fail_to_pass={"t::a": Outcome.PASSED},
+    stages={"solve": 1.5, "grade": 0.5},
+)
+WRONG = replace(
+    RECORD,
+    instance_id="calc-2",
+    verdict=Verdict.UNRESOLVED,
+    reward=0.0,
+    fail_to_pass={"t::a": Outcome.PASSED, "t::b": Outcome.FAILED},
+    reasons=("1 of 2 fail",),
+)
+INFRA = replace(RECORD, instance_id="calc-3", verdict=Verdict.INFRA_ERROR, reward=None, reasons=("no disk",))
+
+
+def test_store_reads_back_what_it_wrote(tmp_path: Path) -> None:
+    store = ResultStore(root=tmp_path)
+    grade = Grade(verdict=Verdict.RESOLVED, junit_xml=b"<xml/>", log=b"\xff log", fail_to_pass=RECORD.fail_to_pass)
+    folder = store.write(RECORD, grade)
+    assert sorted(path.name for path in folder.iterdir()) == ["junit.xml", "patch.diff", "record.json", "test.log"]
+    assert store.read("calc-1") == RECORD
+    found = store.grade(RECORD)
+    assert (found.junit_xml, found.log, found.fail_to_pass) == (b"<xml/>", b"\xff log", RECORD.fail_to_pass)
+    assert store.read("calc-9") is None
+
+
+def test_store_forgets_what_an_earlier_attempt_left(tmp_path: Path) -> None:
+    store = ResultStore(root=tmp_path)
+    store.write(RECORD, Grade(verdict=Verdict.RESOLVED, junit_xml=b"<xml/>"))
+    folder = store.write(replace(RECORD, patch=""))
+    assert [path.name for path in folder.iterdir()] == ["record.json"]
+
+
+@pytest.mark.parametrize("text", ["", "{", "[]", "{}", '{"format": "swegym.attempt/1"}', "[" * 100_000])
+def test_damaged_record_is_named_and_left_out(tmp_path: Path, text: str) -> None:
+    store = ResultStore(root=tmp_path)
+    store.write(WRONG)
+    path = store.write(RECORD) / "record.json"
+    path.write_text(text)
+    with pytest.raises(ConfigError, match=r"record\.json: "):
+        store.read("calc-1")
+    assert list(store.records()) == [WRONG]
+
+
+def test_predictions_show_first_attempts(tmp_path: Path) -> None:
+    path = tmp_path / "predictions.jsonl"
+    records = [replace(RECORD, attempt=1, patch="second"), replace(RECORD, patch="first"), WRONG, INFRA]
+    assert write_predictions(path, records) == 2
+    rows = [json.loads(line) for line in path.read_text().splitlines()]
+    assert [(row["instance_id"], row["model_patch"]) for row in rows] == [
+        ("calc-1", "first"),
+        ("calc-2", WRONG.patch),
+    ]
+    assert {row["model_name_or_path"] for row in rows} == {"gold"}
+
+
+def test_summary_leaves_infra_errors_out_of_the_score() -> None:
+    summary = summarize([RECORD, WRONG, INFRA])
+    assert (summary.attempts, summary.tasks, summary.graded, summary.resolved) == (3, 3, 2, 1)
+    assert (summary.rate, summary.mean_reward) == (0.5, 0.5)
+    assert summary.verdicts == {"resolved": 1, "unresolved": 1, "infra_error": 1}
+    assert summary.infra_errors == ["calc-3"]
+    assert summary.seconds == {"solve": 4.5, "grade": 1.5}
+    assert summary.reasons == (("1 of 2 fail", 1),)
+    json.dumps(summary.to_dict())
+    text = "\n".join(summary_lines(summary))
+    assert "resolved 1/2 (50.0%), mean reward 0.500" in text
+    assert "infra errors, not counted above: 1 (calc-3)" in text
+
+
+def test_summary_of_nothing_graded() -> None:
+    summary = summarize([INFRA])
+    assert (summary.rate, summary.mean_reward) == (None, None)
+    assert next(summary_lines(summary)) == "resolved 0/0: none of 1 attempts was graded"
+
+
+@given(st.lists(st.booleans(), min_size=1, max_size=7), st.integers(1, 7))
+def test_pass_at_k_is_the_mean_over_all_draws(results: list[bool], k: int) -> None:
+    if k > len(results):
+        with pytest.raises(ValueError, match=f"no pass@{k}"):
+            pass_at_k(len(results), sum(results), k)
+        return
+    draws = [any(draw) for draw in itertools.combinations(results, k)]
+    assert pass_at_k(len(results), sum(results), k) == pytest.approx(sum(draws) / len(draws))
+
+
+def test_pass_at_k_averages_over_tasks_tried_often_enough() -> None:
+    records = [RECORD, replace(WRONG, instance_id="calc-1", attempt=1), WRONG, replace(INFRA, instance_id="calc-2")]
+    assert summarize(records).pass_at == {1: 0.25, 2: 1.0}
+
+
+def test_words_of_a_record() -> None:
+    assert explain(RECORD) == "calc-1: resolved, 1/1 FAIL_TO_PASS"
+    assert explain(WRONG) == "calc-2: unresolved, 1/2 FAIL_TO_PASS: 1 of 2 fail"
+    assert outcome_table(WRONG).splitlines() == [
+        "FAIL_TO_PASS: 1 of 2 hold",
+        "  NOT failed   t::b",
+        "  ok  passed   t::a",
+        "reason: 1 of 2 fail",
+    ]
+
+
+@given(st.binary(max_size=500))
+def test_log_tail_holds_no_control_characters(log: bytes) -> None:
+    assert all(char.isprintable() or char in "\n\t" for char in log_tail(log))
+
+
+def test_log_tail_is_the_end() -> None:
+    log = "".join(f"line {number}\n" for number in range(100_000)).encode()
+    assert log_tail(log, lines=2) == "line 99998\nline 99999"
