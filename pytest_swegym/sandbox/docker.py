@@ -186,7 +186,7 @@ class DockerBackend:
     def _freeze(self, sandbox: DockerSandbox) -> Snapshot:
         snapshot = docker_snapshots.freeze(self._connect(), sandbox.container, sandbox.snapshot_of)
         with self._lock:
-            self._temporary.append(snapshot.ref["image"])
+            self._temporary.append(f"{docker_snapshots.TEMPORARY}:{snapshot.key}")
         return snapshot
 
 

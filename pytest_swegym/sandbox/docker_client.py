@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import os
+import socket
 from collections.abc import Iterator
+from contextlib import closing
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 from typing import Any
@@ -26,16 +28,20 @@ def connect(name: str) -> APIClient:
 
     Raises :class:`SandboxUnavailable`, which says why not and the way out.
     """
+    try:
+        _knock(_address(name))
+    except OSError as error:
+        raise SandboxUnavailable(_way_out(name, error)) from error
     import docker  # deferred: a third of a second that an ordinary test suite need not pay
     from docker.utils import kwargs_from_env
 
+    options = kwargs_from_env() if name == "docker" else {"base_url": _address(name)}
     try:
-        options = kwargs_from_env() if name == "docker" else {"base_url": _podman_url()}
-        client = docker.APIClient(**options, version="auto", timeout=_PING)
+        with closing(docker.APIClient(**options, timeout=_PING)) as probe:
+            version = probe.version(api_version=False)["ApiVersion"]
+        return docker.APIClient(**options, version=version, timeout=_WORK)
     except (docker.errors.DockerException, OSError) as error:
         raise SandboxUnavailable(_way_out(name, error)) from error
-    client.timeout = _WORK
-    return client
 
 
 @contextmanager
@@ -62,17 +68,27 @@ def is_local(client: APIClient) -> bool:
     return str(client.base_url).startswith("http+docker://localhost")
 
 
-def _podman_url() -> str:
-    """``$SWEGYM_PODMAN_URL``, else the first of podman's usual sockets that is there."""
-    given = os.environ.get("SWEGYM_PODMAN_URL")
+def _address(name: str) -> str:
+    """Where the daemon is; for podman ``$SWEGYM_PODMAN_URL``, else the first of its usual sockets that is there."""
+    if name == "docker":
+        return os.environ.get("DOCKER_HOST") or "unix:///var/run/docker.sock"
     runtime = os.environ.get("XDG_RUNTIME_DIR") or f"/run/user/{os.getuid()}"
     usual = (f"{runtime}/podman/podman.sock", "/run/podman/podman.sock")
-    return given or next((f"unix://{path}" for path in usual if os.path.exists(path)), f"unix://{usual[0]}")
+    there = next((path for path in usual if os.path.exists(path)), usual[0])
+    return os.environ.get("SWEGYM_PODMAN_URL") or f"unix://{there}"
+
+
+def _knock(address: str) -> None:
+    """Raise the :class:`OSError` of a Unix socket that cannot be opened; the SDK hides it, and leaks a connection."""
+    scheme, _, path = address.partition("://")
+    if scheme in ("unix", "http+unix"):
+        with socket.socket(socket.AF_UNIX) as probe:
+            probe.settimeout(_PING)
+            probe.connect(path)
 
 
 def _way_out(name: str, error: BaseException) -> str:
-    reason = _root(error)
-    target = os.environ.get("DOCKER_HOST", "unix:///var/run/docker.sock") if name == "docker" else _podman_url()
+    reason, target = _root(error), _address(name)
     service = "the Docker daemon (dockerd)" if name == "docker" else "podman's service (podman system service)"
     variable = "DOCKER_HOST" if name == "docker" else "SWEGYM_PODMAN_URL"
     if isinstance(reason, PermissionError):

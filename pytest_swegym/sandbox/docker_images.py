@@ -112,11 +112,11 @@ def local_tags(client: APIClient) -> set[str]:
 def _pull(client: APIClient, image: str) -> None:
     from docker.errors import APIError
 
-    name, tag = _split(image)
+    name, tag = split_name(image)
     log.info("pulling image %s", image)
     with daemon_errors(f"pulling image {image}"):
         try:
-            for line in _progress(client.pull(name, tag=tag, stream=True, decode=True)):
+            for line in progress(client.pull(name, tag=tag, stream=True, decode=True)):
                 log.info("pulling image %s: %s", image, line)
         except (APIError, EnvironmentBuildError) as error:
             raise EnvironmentBuildError(
@@ -126,7 +126,7 @@ def _pull(client: APIClient, image: str) -> None:
             ) from error
 
 
-def _split(image: str) -> tuple[str, str | None]:
+def split_name(image: str) -> tuple[str, str | None]:
     """Name and tag; without a tag it is ``latest``, and a digest stays with its name."""
     if "@" in image:
         return image, None
@@ -134,7 +134,7 @@ def _split(image: str) -> tuple[str, str | None]:
     return (name, tag) if colon and "/" not in tag else (image, "latest")
 
 
-def _progress(events: Iterable[dict[str, Any]]) -> Iterator[str]:
+def progress(events: Iterable[dict[str, Any]], *, every: float = _TELL) -> Iterator[str]:
     """Now and then, how far a pull has come. Raises :class:`EnvironmentBuildError` for the daemon's refusal."""
     layers: dict[str, tuple[int, int]] = {}
     done: set[str] = set()
@@ -147,7 +147,7 @@ def _progress(events: Iterable[dict[str, Any]]) -> Iterator[str]:
             layers[layer] = (detail["current"], detail["total"])
         elif event.get("status") in ("Pull complete", "Already exists"):
             done.add(layer)
-        if time.monotonic() - told >= _TELL:
+        if time.monotonic() - told >= every:
             told = time.monotonic()
             here, total = (sum(pair[i] for pair in layers.values()) for i in (0, 1))
             yield f"{here / 2**20:.0f} of {total / 2**20:.0f} MiB, {len(done)} layers done"

@@ -66,7 +66,7 @@ def _commit(client: APIClient, container: Container, repository: str, tag: str, 
 
 
 def remove(client: APIClient, image: str) -> None:
-    """Remove a temporary image; one that is still in use is left to a later sweep."""
+    """Remove a temporary image, given as its tag: what was saved on top of it keeps the layers it needs."""
     from docker.errors import ImageNotFound
 
     try:
@@ -90,6 +90,7 @@ def sweep(client: APIClient) -> list[str]:
                 swept.append(f"container {name}")
         for image in client.images(filters={"label": owner.TEMPORARY_LABEL}):
             if owner.is_dead(image["Labels"].get(owner.TEMPORARY_LABEL, "")):
-                remove(client, image["Id"])
-                swept.append(f"temporary image {(image.get('RepoTags') or [image['Id']])[0]}")
+                for name in image.get("RepoTags") or [image["Id"]]:
+                    remove(client, name)
+                    swept.append(f"temporary image {name}")
     return swept
