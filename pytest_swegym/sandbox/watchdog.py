@@ -5,6 +5,7 @@ from __future__ import annotations
 import resource
 import signal
 import threading
+import time
 from pathlib import Path
 
 from pytest_swegym.sandbox import processes
@@ -23,12 +24,14 @@ class Watched:
     def __init__(self, limits: SandboxLimits) -> None:
         self.limits = limits
         self.namespace = 0
+        self._own: set[int] = set()
         self._kills = 0
 
     def attach(self, namespace: int, agent: int) -> None:
         """Begin to watch the sandbox of that PID namespace, whose commands are started by ``agent``."""
         self.namespace = namespace
-        # Counted per user namespace, so per sandbox; the kernel does not hold root to it, the watch does.
+        self._own = {agent, processes.parent(agent)}
+        # Counted per user namespace, so per sandbox. The kernel does not hold root to it: then it is the watch's to do.
         resource.prlimit(agent, resource.RLIMIT_NPROC, (self.limits.pids, self.limits.pids))
         _watch.add(self)
 
@@ -38,18 +41,25 @@ class Watched:
     def remove(self) -> None:
         _watch.drop(self)
 
-    def look(self) -> None:
-        """Kill the largest process if all together take more than the limit, and the newest if they are too many."""
+    def look(self) -> bool:
+        """Kill the largest process if all together take more than the limit, and every one if they are too many.
+
+        Says whether there are so many that the next look should come soon.
+        """
         found = processes.members(self.namespace)
-        for pid in sorted(found)[self.limits.pids + 3 :]:
-            processes.send(pid, signal.SIGKILL, self.namespace)
+        if len(found) > self.limits.pids + 2 * len(self._own):
+            processes.end_all(self._commands, self.namespace)
+            return True
         limit = self.limits.memory_mb * 2**20
-        if sum(map(processes.resident, found)) <= limit:
-            return
-        exact = {pid: processes.proportional(pid) for pid in found}
-        if sum(exact.values()) > limit:
-            largest = max(exact, key=lambda pid: exact[pid])
-            self._kills += processes.send(largest, signal.SIGKILL, self.namespace)
+        if sum(map(processes.resident, found)) > limit:
+            exact = {pid: processes.proportional(pid) for pid in found}
+            if sum(exact.values()) > limit:
+                largest = max(exact, key=lambda pid: exact[pid])
+                self._kills += processes.send(largest, signal.SIGKILL, self.namespace)
+        return len(found) > self.limits.pids // 4
+
+    def _commands(self) -> list[int]:
+        return [pid for pid in processes.members(self.namespace) if pid not in self._own]
 
 
 class _Watch:
@@ -72,15 +82,16 @@ class _Watch:
             self._watched.discard(watched)
 
     def _run(self) -> None:
-        pause = threading.Event()
-        while not pause.wait(INTERVAL):
+        crowded = False
+        while True:
+            time.sleep(INTERVAL / 10 if crowded else INTERVAL)
             with self._lock:
                 watched = list(self._watched)
                 if not watched:
                     self._thread = None
                     return
-            for sandbox in watched:
-                sandbox.look()
+            looks = [sandbox.look() for sandbox in watched]
+            crowded = any(looks)
 
 
 _watch = _Watch()

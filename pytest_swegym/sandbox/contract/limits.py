@@ -41,7 +41,7 @@ def fork_bomb_is_held(backend: Backend, snapshot: Snapshot) -> None:
     with backend.start(snapshot, limits=_SMALL) as sandbox:
         with within("a fork bomb with a time-out of 3 s ends", 20):
             sandbox.exec(["sh", "-c", "b() { b | b & b; }; b"], timeout=3)
-        equal("the command after it", sh(sandbox, "echo on"), "on\n")
+        eventually("commands work again", lambda: sandbox.exec(["echo", "on"], timeout=60).exit_code == 0, 20)
         eventually("none of its processes is left", lambda: len(sh(sandbox, "echo /proc/[0-9]*").split()) < 12)
 
 

