@@ -113,7 +113,8 @@ class TaskItem(pytest.Function):
         return item
 
     def reportinfo(self) -> tuple[os.PathLike[str] | str, int | None, str]:
-        return self.path, self.line - 1, self.name
+        # Not the bare name: pytest takes dots in the last part of a node id for a class path and prints them as "::".
+        return self.path, self.line - 1, f"task {self.name}"
 
 
 def _test_of(spec: TaskSpec) -> Callable[..., None]:
