@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 import threading
 from collections.abc import Mapping
-from concurrent.futures import ThreadPoolExecutor
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -21,8 +20,8 @@ from pytest_swegym.sandbox import docker_snapshots
 from pytest_swegym.sandbox.base import Sandbox
 from pytest_swegym.sandbox.base import SandboxLimits
 from pytest_swegym.sandbox.base import Snapshot
-from pytest_swegym.sandbox.docker_container import Container
 from pytest_swegym.sandbox.docker_container import Plan
+from pytest_swegym.sandbox.docker_pool import Pool
 from pytest_swegym.sandbox.docker_sandbox import DockerSandbox
 from pytest_swegym.sandbox.toolchain import specifiers
 from pytest_swegym.task.spec import EnvironmentSpec
@@ -44,7 +43,7 @@ class DockerBackend:
         self._template = image_template or os.environ.get("SWEGYM_DOCKER_IMAGE") or docker_images.TEMPLATE
         self._lock = threading.RLock()
         self._client: APIClient | None = None
-        self._threads: ThreadPoolExecutor | None = None
+        self._pool: Pool | None = None
         self._sandboxes: list[DockerSandbox] = []
         self._temporary: list[str] = []
         self._pythons: dict[str, list[docker_images.Python]] = {}
@@ -122,7 +121,7 @@ class DockerBackend:
             network=(os.environ.get("SWEGYM_DOCKER_NETWORK") or "bridge") if network else "none",
             mounts=tuple((inside, str(path.absolute())) for inside, path in (mounts or {}).items()) if local else (),
         )
-        sandbox = DockerSandbox(snapshot, Container(client, plan), self._executor, self._freeze)
+        sandbox = DockerSandbox(snapshot, self._containers.take(plan), self._freeze)
         with self._lock:
             self._sandboxes = [known for known in self._sandboxes if not known.closed] + [sandbox]
         if not local:
@@ -139,17 +138,16 @@ class DockerBackend:
             sandboxes, self._sandboxes = self._sandboxes, []
             images, self._temporary = self._temporary, []
             client, self._client = self._client, None
-            threads, self._threads = self._threads, None
+            pool, self._pool = self._pool, None
+            self.__dict__.pop("_facts", None)
         for sandbox in sandboxes:
             sandbox.close()
-        if threads is not None:
-            threads.shutdown()
+        if pool is not None:
+            pool.close()
         if client is not None:
-            # The last first: an image is kept while another is made from it.
-            for image in reversed(images):
+            for image in images:
                 docker_snapshots.remove(client, image)
             client.close()
-        self.__dict__.pop("_facts", None)
 
     @cached_property
     def _facts(self) -> dict[str, Any]:
@@ -157,18 +155,18 @@ class DockerBackend:
             facts: dict[str, Any] = self._connect().info()
         return facts
 
-    @property
-    def _executor(self) -> ThreadPoolExecutor:
-        with self._lock:
-            if self._threads is None:
-                self._threads = ThreadPoolExecutor(max_workers=8, thread_name_prefix="swegym-docker")
-            return self._threads
-
     def _connect(self) -> APIClient:
         with self._lock:
             if self._client is None:
                 self._client = docker_client.connect(self.name)
             return self._client
+
+    @property
+    def _containers(self) -> Pool:
+        with self._lock:
+            if self._pool is None:
+                self._pool = Pool(self._connect())
+            return self._pool
 
     def _possible(self, limits: SandboxLimits) -> SandboxLimits:
         """The limits with no more processors than the daemon has: it refuses more."""
@@ -178,7 +176,9 @@ class DockerBackend:
     def _pythons_of(self, image: str) -> list[docker_images.Python]:
         with self._lock:
             if image not in self._pythons:
-                with self.start(Snapshot(key=image, backend=self.name, ref={"image": image})) as sandbox:
+                snapshot = Snapshot(key=image, backend=self.name, ref={"image": image})
+                container = self._containers.make(Plan(image=image, limits=self._possible(SandboxLimits())))
+                with DockerSandbox(snapshot, container, self._freeze) as sandbox:
                     found = sandbox.exec(docker_images.find_pythons_argv(), timeout=60)
                 self._pythons[image] = docker_images.parse_pythons(found.output)
             return self._pythons[image]

@@ -7,6 +7,7 @@ import socket
 from collections.abc import Iterator
 from contextlib import closing
 from contextlib import contextmanager
+from contextlib import suppress
 from typing import TYPE_CHECKING
 from typing import Any
 
@@ -66,6 +67,25 @@ def daemon_errors(doing: str) -> Iterator[None]:
 def is_local(client: APIClient) -> bool:
     """Whether the daemon shares this machine's files, so that folders can be bound into a container."""
     return str(client.base_url).startswith("http+docker://localhost")
+
+
+def is_running(client: APIClient, container: str) -> bool:
+    """Whether the container runs. Raises :class:`SandboxClosed` if it is no longer there."""
+    with daemon_errors("asking for a container"):
+        return bool(client.inspect_container(container)["State"]["Running"])
+
+
+def remove_container(client: APIClient, container: str) -> None:
+    """End every process of a container and see it be gone; one that is gone is fine."""
+    from docker.errors import APIError
+
+    with daemon_errors(f"removing container {container}"), suppress(SandboxClosed):
+        try:
+            client.remove_container(container, force=True, v=True)
+        except APIError as error:
+            if error.status_code != 409:
+                raise
+            client.wait(container, condition="removed")  # the daemon is about to do so itself
 
 
 def _address(name: str) -> str:

@@ -7,6 +7,8 @@ import secrets
 import threading
 from collections.abc import Iterator
 from collections.abc import Mapping
+from concurrent.futures import Executor
+from concurrent.futures import wait
 from contextlib import contextmanager
 from contextlib import suppress
 from dataclasses import dataclass
@@ -17,6 +19,7 @@ from pytest_swegym.errors import SandboxError
 from pytest_swegym.sandbox import docker_scripts as scripts
 from pytest_swegym.sandbox.base import SandboxLimits
 from pytest_swegym.sandbox.docker_client import daemon_errors
+from pytest_swegym.sandbox.docker_client import remove_container
 from pytest_swegym.sandbox.docker_exec import Agent
 from pytest_swegym.sandbox.docker_owner import LABEL
 from pytest_swegym.sandbox.docker_owner import OWNER_LABEL
@@ -40,23 +43,34 @@ class Plan:
     network: str = "none"
     mounts: tuple[tuple[str, str], ...] = ()
 
+    @property
+    def repeatable(self) -> bool:
+        """Whether a container may be made before it is asked for: a mount could be another folder by then."""
+        return self.network == "none" and not self.mounts
+
 
 class Container:
-    """A running container whose first process waits on a connection of ours: when we die, so does it."""
+    """A running container whose first process waits on a connection of ours: when we die, so does it.
 
-    def __init__(self, client: APIClient, plan: Plan) -> None:
-        self.plan = plan
+    ``threads`` prepares the agent of the next command while the present one runs, and removes what has ended.
+    """
+
+    def __init__(self, client: APIClient, plan: Plan, threads: Executor) -> None:
         self.name = f"swegym-{secrets.token_hex(6)}"
         self._client = client
+        self._threads = threads
         self._held: Stream | None = None
         # A daemon hangs for ever if a container is paused while a command is starting in it.
         self._starting = threading.Lock()
+        self._taking = threading.Lock()
+        self._ended = False
         with daemon_errors(f"starting a container of {plan.image}"):
             try:
                 self._start(plan)
             except BaseException:
-                self.remove()
+                self._remove()
                 raise
+        self._next = threads.submit(self._new_agent)
 
     def _start(self, plan: Plan) -> None:
         client = self._client
@@ -94,8 +108,25 @@ class Container:
         )
         return config
 
+    @property
+    def alive(self) -> bool:
+        """Whether its first process still holds our connection."""
+        return self._held is not None and self._held.receive(0) is None
+
+    def settle(self) -> None:
+        """Wait until it can take its first command, or has failed."""
+        wait([self._next])
+
     def agent(self) -> Agent:
         """A waiting sh for one command. Raises :class:`SandboxClosed` if the container has ended."""
+        with self._taking:
+            if self._ended:
+                raise SandboxClosed(f"sandbox {self.name} is closed")
+            ready = self._next
+            self._next = self._threads.submit(self._new_agent)
+        return ready.result()
+
+    def _new_agent(self) -> Agent:
         try:
             with self._starting:
                 return Agent.start(self._client, self.name)
@@ -108,17 +139,24 @@ class Container:
         with self._starting:
             yield
 
-    def remove(self) -> None:
-        """End every process and remove the container. Twice is fine; never raises."""
-        from docker.errors import APIError
+    def end(self) -> None:
+        """End every process; the container is removed in the background. Twice is fine."""
+        with self._taking:
+            if self._ended:
+                return
+            self._ended = True
+        if self._held is not None:
+            self._held.close()
+        self._threads.submit(self._finish)
 
+    def _finish(self) -> None:
+        self._remove()
+        with suppress(SandboxError):
+            self._next.result().close()
+
+    def _remove(self) -> None:
         try:
-            with daemon_errors(f"removing container {self.name}"), suppress(SandboxClosed):
-                try:
-                    self._client.remove_container(self.name, force=True, v=True)
-                except APIError as error:
-                    if error.status_code not in (404, 409):  # gone, or going
-                        raise
+            remove_container(self._client, self.name)
         except SandboxError:
             log.warning("container %s was not removed; 'swegym sweep' removes it", self.name, exc_info=True)
         finally:

@@ -8,12 +8,14 @@ import time
 from collections.abc import Callable
 from mmap import mmap
 from typing import TYPE_CHECKING
+from typing import NoReturn
 
 from pytest_swegym.errors import SandboxClosed
 from pytest_swegym.errors import SandboxError
 from pytest_swegym.sandbox import docker_scripts as scripts
 from pytest_swegym.sandbox.base import ExecResult
 from pytest_swegym.sandbox.docker_client import daemon_errors
+from pytest_swegym.sandbox.docker_client import is_running
 from pytest_swegym.sandbox.docker_stream import STDERR
 from pytest_swegym.sandbox.docker_stream import STDOUT
 from pytest_swegym.sandbox.docker_stream import Stream
@@ -52,21 +54,30 @@ class Agent:
         def exit_code() -> int | None:
             with daemon_errors("asking for a command's end"):
                 code: int | None = client.exec_inspect(made["Id"])["ExitCode"]
-                # The daemon forgets to end the command of a container that was killed: its code stays unset.
-                if code is None and not client.inspect_container(container)["State"]["Running"]:
-                    raise SandboxClosed("the container was ended from inside")
-                return code
+            # The daemon forgets to end the command of a container that was killed: its code stays unset.
+            if code is None and not is_running(client, container):
+                raise SandboxClosed("the container was ended from inside")
+            return code
 
         agent = cls(stream, exit_code)
         try:
             mark = secrets.token_hex(8)
             if agent.ask(scripts.tell(mark), mark, timeout=_START) is None:
-                code = agent.wait_code(timeout=_LAST)
-                raise SandboxError(f"a command did not start in the container: exit code {code}")
+                agent._explain(client, container)
         except BaseException:
             agent.close()
             raise
         return agent
+
+    def _explain(self, client: APIClient, container: str) -> NoReturn:
+        """Raise what it means that the agent did not start."""
+        code = self.wait_code(timeout=_LAST)
+        deadline = time.monotonic() + _LAST
+        while time.monotonic() < deadline:  # the daemon may not know yet that the container is gone
+            if not is_running(client, container):
+                raise SandboxClosed("the container has ended")
+            time.sleep(0.05)
+        raise SandboxError(f"a command did not start in the container: exit code {code}")
 
     def ask(self, text: str, mark: str, *, timeout: float) -> tuple[int, int] | None:
         """Run one of our own texts, which ends with the mark; ``None`` if that does not come in time."""

@@ -10,15 +10,11 @@ import threading
 from collections.abc import Callable
 from collections.abc import Mapping
 from collections.abc import Sequence
-from concurrent.futures import Executor
-from concurrent.futures import Future
-from contextlib import suppress
 from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING
 
 from pytest_swegym.errors import SandboxClosed
-from pytest_swegym.errors import SandboxError
 from pytest_swegym.sandbox import docker_scripts as scripts
 from pytest_swegym.sandbox import files
 from pytest_swegym.sandbox.base import OUTPUT_LIMIT
@@ -42,27 +38,16 @@ _PATIENCE = 10.0
 
 
 class DockerSandbox:
-    """A fork of a snapshot in a container; see :class:`~pytest_swegym.sandbox.base.Sandbox`.
+    """A fork of a snapshot in a container; see :class:`~pytest_swegym.sandbox.base.Sandbox`."""
 
-    ``threads`` prepares the next command's agent while the present one runs; ``freeze`` makes a temporary snapshot.
-    """
-
-    def __init__(
-        self,
-        snapshot: Snapshot,
-        container: Container,
-        threads: Executor,
-        freeze: Callable[[DockerSandbox], Snapshot],
-    ) -> None:
+    def __init__(self, snapshot: Snapshot, container: Container, freeze: Callable[[DockerSandbox], Snapshot]) -> None:
         self.id = container.name
         self.snapshot_of = snapshot
         self.container = container
-        self._threads = threads
         self._freeze = freeze
         self._lock = threading.Lock()
         self._closed = False
         self._env = dict(snapshot.env)
-        self._next: Future[Agent] = threads.submit(container.agent)
         self._oom = OomCounter(container.agent)
         self._shells: list[KeptShell] = []
 
@@ -171,12 +156,8 @@ class DockerSandbox:
         self._oom.read()
 
     def _agent(self) -> Agent:
-        """A waiting sh for one command; the next one is prepared behind the back of this."""
-        with self._lock:
-            self.check_open()
-            ready = self._next
-            self._next = self._threads.submit(self.container.agent)
-        return ready.result()
+        self.check_open()
+        return self.container.agent()
 
     def _do(self, text: Callable[[str], str]) -> None:
         """Run a text that ends processes; when it cannot be done, the whole container is ended."""
@@ -184,7 +165,7 @@ class DockerSandbox:
         try:
             mark = secrets.token_hex(8)
             if agent.ask(text(mark), mark, timeout=_PATIENCE) is None:
-                self.container.remove()
+                self.container.end()
                 raise SandboxClosed(f"sandbox {self.id}: its processes did not end, so the container was removed")
         finally:
             agent.close()
@@ -195,12 +176,10 @@ class DockerSandbox:
             if self._closed:
                 return
             self._closed = True
-        self.container.remove()
+        self.container.end()
         self._oom.close()
         for shell in self._shells:
             shell.close()
-        with suppress(SandboxError):
-            self._next.result().close()
 
     def __enter__(self) -> DockerSandbox:
         return self

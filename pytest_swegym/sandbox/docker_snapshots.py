@@ -13,6 +13,7 @@ from pytest_swegym.sandbox import docker_images
 from pytest_swegym.sandbox import docker_owner as owner
 from pytest_swegym.sandbox.base import Snapshot
 from pytest_swegym.sandbox.docker_client import daemon_errors
+from pytest_swegym.sandbox.docker_client import remove_container
 
 
 if TYPE_CHECKING:
@@ -86,7 +87,7 @@ def sweep(client: APIClient) -> list[str]:
         for container in client.containers(all=True, filters={"label": owner.LABEL}):
             if owner.is_dead(container["Labels"].get(owner.OWNER_LABEL, "")):
                 name = container["Names"][0].lstrip("/")
-                client.remove_container(container["Id"], force=True, v=True)
+                remove_container(client, container["Id"])
                 swept.append(f"container {name}")
         for image in client.images(filters={"label": owner.TEMPORARY_LABEL}):
             if owner.is_dead(image["Labels"].get(owner.TEMPORARY_LABEL, "")):
