@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from pytest_swegym.plugin.options import SETTINGS
+from pytest_swegym.plugin.solving import RUN
 
 
 if TYPE_CHECKING:
@@ -40,7 +41,7 @@ class Reporter:
     @pytest.hookimpl(tryfirst=True)
     def pytest_sessionfinish(self, session: pytest.Session) -> None:
         """Write the totals; whatever was recorded is in them, also after Ctrl-C."""
-        if self._folders:
+        if self._folders or RUN in self._config.stash:
             self._conclude()
         rate = self._summary.rate if self._summary else None
         minimum = self._settings.fail_under
@@ -57,13 +58,21 @@ class Reporter:
         from pytest_swegym.results import summarize
         from pytest_swegym.results import write_predictions
 
-        store = run_of(self._config).store
+        run = run_of(self._config)
+        store = run.store
         names = {folder.name for folder in self._folders.values()}
-        # A continued run is one run: what it finished earlier counts, whatever was selected this time.
-        self._records = [record for record in store.records() if record.key in names or self._settings.resume]
+        # By the run's id, an attempt also counts whose item did not come to report it before Ctrl-C. A continued run
+        # is one run: what it finished earlier counts, whatever was selected this time.
+        self._records = [
+            record
+            for record in store.records()
+            if record.key in names or record.run_id == run.run_id or self._settings.resume
+        ]
+        if not self._records:
+            return
         self._summary = summarize(self._records)
-        run_id = {"run_id": run_of(self._config).run_id}
-        write_atomic(store.root / "summary.json", json.dumps({**self._summary.to_dict(), **run_id}, indent=1) + "\n")
+        totals = {**self._summary.to_dict(), "run_id": run.run_id}
+        write_atomic(store.root / "summary.json", json.dumps(totals, indent=1) + "\n")
         write_predictions(store.root / "predictions.jsonl", self._records)
         if self._settings.output is None:
             _point(store.root.parent / "latest", store.root.name)
