@@ -10,6 +10,7 @@ from pytest_swegym.environments.programs import ensure_programs
 from pytest_swegym.environments.steps import UV
 from pytest_swegym.environments.steps import Build
 from pytest_swegym.environments.steps import building
+from pytest_swegym.environments.steps import finish
 from pytest_swegym.errors import EnvironmentBuildError
 from pytest_swegym.sandbox.base import VENV
 from pytest_swegym.sandbox.base import Backend
@@ -48,7 +49,7 @@ def prepare_environment(spec: TaskSpec, backend: Backend) -> Snapshot:
         with building(backend, base, spec) as build:
             python = _install(build, spec, base, packages)
             env = {**_environment(base, own=spec.environment.image is None), **spec.environment.env}
-            return backend.save(build.sandbox, key, env=env, python=python)
+            return finish(build, backend, key, env=env, python=python)
 
 
 def requirements(spec: TaskSpec) -> tuple[str, ...]:

@@ -12,6 +12,7 @@ from pytest_swegym.environments.basegit import git_env
 from pytest_swegym.environments.build import VERSION
 from pytest_swegym.environments.steps import Build
 from pytest_swegym.environments.steps import building
+from pytest_swegym.environments.steps import finish
 from pytest_swegym.sandbox.base import Backend
 from pytest_swegym.sandbox.base import Snapshot
 from pytest_swegym.sources import Source
@@ -78,7 +79,7 @@ def prepare_repository(spec: TaskSpec, source: Source, backend: Backend, environ
                 build.shell(command, f"install: {command}", cwd=spec.workdir)
             _record_base(build, spec.workdir)
             _precompile(build, environment.python, spec.workdir)
-            return backend.save(build.sandbox, key, env=environment.env, python=environment.python)
+            return finish(build, backend, key, env=environment.env, python=environment.python)
 
 
 def _record_base(build: Build, workdir: str) -> None:

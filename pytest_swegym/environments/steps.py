@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 import time
 from collections.abc import Iterator
+from collections.abc import Mapping
 from collections.abc import Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -28,6 +29,7 @@ log = logging.getLogger("pytest_swegym.environments")
 
 UV = f"{HOME}/bin/uv"
 _CA = f"{HOME}/ca.pem"
+_CACHE = "/tmp/swegym-cache"
 #: A build needs more than most tests: compilers and resolvers are hungry.
 _LIMITS = SandboxLimits(memory_mb=8192, cpus=64, pids=4096)
 
@@ -60,6 +62,12 @@ class Build:
         return self.run(["sh", "-c", chooser, "sh", command], what, cwd=cwd, level=logging.INFO)
 
 
+def finish(build: Build, backend: Backend, key: str, *, env: Mapping[str, str], python: str) -> Snapshot:
+    """Save what was built, without what only the build needed."""
+    build.sandbox.exec(["rm", "-rf", _CACHE])
+    return backend.save(build.sandbox, key, env=env, python=python)
+
+
 @contextmanager
 def building(backend: Backend, start: Snapshot, spec: TaskSpec) -> Iterator[Build]:
     """A sandbox with network and the package index's settings, closed at the end."""
@@ -76,7 +84,8 @@ def _index_settings() -> tuple[dict[str, str], dict[str, Path]]:
     env = {
         **index_environment(_CA if bundle else None),
         "PIP_ROOT_USER_ACTION": "ignore",
-        "PIP_NO_CACHE_DIR": "1",
+        # Old pips break on PIP_NO_CACHE_DIR; a folder that is dropped does the same.
+        "PIP_CACHE_DIR": _CACHE,
         "UV_NO_CACHE": "1",
         "UV_NO_PROGRESS": "1",
         "UV_COMPILE_BYTECODE": "1",
