@@ -15,10 +15,10 @@ import grades
 import measure
 import plugin_cost
 import sandboxes
-from pytest_swegym.task.files import read_tasks
 
 from pytest_swegym.lab import Lab
 from pytest_swegym.sandbox import make_backend
+from pytest_swegym.task.files import load_tasks
 
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -26,12 +26,12 @@ ROOT = Path(__file__).resolve().parents[1]
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--task", type=Path, default=ROOT / "task_specs" / "marshmallow_fields.swegym.toml")
+    parser.add_argument("--task", type=Path, default=ROOT / "task_specs" / "marshmallow__4.2.3.swegym.toml")
     parser.add_argument("--runs", type=int, default=9)
     parser.add_argument("--backends", default="bubblewrap,docker")
     parser.add_argument("--out", type=Path, default=None, help="write the figures as JSON too")
     options = parser.parse_args()
-    (task,) = read_tasks(options.task)
+    (task,) = load_tasks(options.task)
     print(f"machine: {measure.machine()}\ntask: {task.id}, {options.runs} runs each, medians\n")
     figures = show(plugin_cost.measure(options.runs * 3))
     labs = [Lab(make_backend(name)) for name in options.backends.split(",")]

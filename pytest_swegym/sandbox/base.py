@@ -73,7 +73,13 @@ class Snapshot:
     python: str = ""
 
     def to_dict(self) -> dict[str, Any]:
-        return {"key": self.key, "backend": self.backend, "ref": dict(self.ref), "env": dict(self.env), "python": self.python}
+        return {
+            "key": self.key,
+            "backend": self.backend,
+            "ref": dict(self.ref),
+            "env": dict(self.env),
+            "python": self.python,
+        }
 
     @classmethod
     def from_dict(cls, data: Mapping[str, Any]) -> Snapshot:
@@ -144,7 +150,7 @@ class Sandbox(Protocol):
         ...
 
     def upload(self, source: Path, target: str) -> None:
-        """Copy a host folder's content into the folder ``target`` (made if absent), with modes and symlinks as they are."""
+        """Copy a host folder's content into the folder ``target`` (made if absent), modes and symlinks kept."""
         ...
 
     def snapshot(self) -> Snapshot:
@@ -167,7 +173,7 @@ class Sandbox(Protocol):
 
 @runtime_checkable
 class Backend(Protocol):
-    """A kind of sandbox. Cheap to make; nothing is started before it is asked for. Safe to call from several threads."""
+    """A kind of sandbox. Cheap to make: nothing starts before it is asked for. Safe to call from several threads."""
 
     name: str
 
@@ -182,7 +188,7 @@ class Backend(Protocol):
     def base(self, environment: EnvironmentSpec) -> Snapshot:
         """The state where an environment build starts: the image, or the toolchain with a Python that fits.
 
-        ``python`` of the result is an interpreter that exists inside. Images are pulled (with progress logged) if absent.
+        ``python`` of the result is an interpreter that exists inside. Images are pulled (progress is logged) if absent.
 
         Raises :class:`EnvironmentBuildError` if there is no such Python or image (names what was looked for and the
         choices), :class:`SandboxError` if the backend failed.
