@@ -36,9 +36,7 @@ def load(name: str, *, what: str = "object", root: Path | None = None) -> Any:
     for part in attr.split("."):
         if not hasattr(found, part):
             names = (
-                ", ".join(n for n in vars(found) if not n.startswith("_"))[:200]
-                if hasattr(found, "__dict__")
-                else ""
+                ", ".join(n for n in vars(found) if not n.startswith("_"))[:200] if hasattr(found, "__dict__") else ""
             )
             raise LoadError(f"{what} {name!r}: {module_name!r} has no {attr!r}; it has: {names}")
         found = getattr(found, part)

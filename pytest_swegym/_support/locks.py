@@ -14,7 +14,5 @@ def key_lock(name: str, *, timeout: float = -1) -> Iterator[None]:
     from filelock import FileLock  # deferred: not needed by an ordinary test suite
 
     # thread_local=False, so that two threads of this process exclude each other as two processes do.
-    with FileLock(
-        cache_dir("locks") / f"{name}.lock", timeout=timeout, thread_local=False, is_singleton=False
-    ):
+    with FileLock(cache_dir("locks") / f"{name}.lock", timeout=timeout, thread_local=False, is_singleton=False):
         yield

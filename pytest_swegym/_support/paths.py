@@ -13,9 +13,7 @@ def cache_dir(*parts: str) -> Path:
     """A folder of the cache, made if absent: ``$SWEGYM_CACHE``, else ``$XDG_CACHE_HOME/pytest-swegym``."""
     root = os.environ.get("SWEGYM_CACHE")
     if not root:
-        root = os.path.join(
-            os.environ.get("XDG_CACHE_HOME") or os.path.expanduser("~/.cache"), "pytest-swegym"
-        )
+        root = os.path.join(os.environ.get("XDG_CACHE_HOME") or os.path.expanduser("~/.cache"), "pytest-swegym")
     path = Path(root).absolute().joinpath(*parts)
     path.mkdir(parents=True, exist_ok=True)
     return path

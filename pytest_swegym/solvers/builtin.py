@@ -101,16 +101,12 @@ def _read_predictions(path: Path) -> dict[str, str]:
 
 def _rows(path: Path, text: str) -> list[tuple[str, Any]]:
     if path.suffix == ".jsonl":
-        lines = [
-            (f"{path}:{number}", line) for number, line in enumerate(text.splitlines(), 1) if line.strip()
-        ]
+        lines = [(f"{path}:{number}", line) for number, line in enumerate(text.splitlines(), 1) if line.strip()]
         return [(where, _parsed(line, where)) for where, line in lines]
     data = _parsed(text, str(path))
     if isinstance(data, dict):
         data = [
-            {**row, "instance_id": name}
-            if isinstance(row, dict)
-            else {"instance_id": name, "model_patch": row}
+            {**row, "instance_id": name} if isinstance(row, dict) else {"instance_id": name, "model_patch": row}
             for name, row in data.items()
         ]
     if not isinstance(data, list):

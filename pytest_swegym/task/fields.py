@@ -21,9 +21,7 @@ class Fields:
 
     def __init__(self, data: Mapping[str, Any], *, where: str | None = None, prefix: str = "") -> None:
         if not isinstance(data, Mapping):
-            raise SpecError(
-                f"expected a table of fields, got {type(data).__name__}", field=prefix, where=where
-            )
+            raise SpecError(f"expected a table of fields, got {type(data).__name__}", field=prefix, where=where)
         self._data = dict(data)
         self._known: list[str] = []
         self._prefix = prefix + "." if prefix else ""
@@ -70,9 +68,7 @@ class Fields:
         """Refuse unknown fields, with the nearest known name."""
         for name in self._data:
             close = difflib.get_close_matches(name, self._known, 1)
-            hint = (
-                f"did you mean {close[0]!r}?" if close else f"known fields: {', '.join(sorted(self._known))}"
-            )
+            hint = f"did you mean {close[0]!r}?" if close else f"known fields: {', '.join(sorted(self._known))}"
             raise self.error(name, f"unknown field; {hint}")
 
 
@@ -123,9 +119,7 @@ def flag(value: Any) -> bool:
 
 
 def string_map(value: Any) -> dict[str, str]:
-    if not isinstance(value, Mapping) or not all(
-        isinstance(k, str) and isinstance(v, str) for k, v in value.items()
-    ):
+    if not isinstance(value, Mapping) or not all(isinstance(k, str) and isinstance(v, str) for k, v in value.items()):
         raise TypeError("must be a table of strings")
     return dict(value)
 

@@ -124,9 +124,7 @@ class Task:
 def _read_spec(reader: f.Fields) -> TaskSpec:
     instance_id = reader.require("instance_id", f.text)
     if not _INSTANCE_ID.fullmatch(instance_id):
-        raise reader.error(
-            "instance_id", f"{instance_id!r} may hold only letters, digits and _ . + - (200 at most)"
-        )
+        raise reader.error("instance_id", f"{instance_id!r} may hold only letters, digits and _ . + - (200 at most)")
     workdir = reader.take("workdir", f.text, "/testbed")
     if not workdir.startswith("/") or ".." in workdir.split("/") or workdir == "/":
         raise reader.error("workdir", f"must be an absolute path below / (got {workdir!r})")
