@@ -53,7 +53,11 @@ def _could_be_cut(tail: bytes) -> bool:
 
 @dataclass(slots=True, kw_only=True)
 class Collected:
-    """The events put together. ``node_ids`` are ids as the process itself has them. ``bent`` names machinery that was replaced, ``hooks`` late hook implementations."""
+    """The events put together.
+
+    ``node_ids`` are ids as the process itself has them; ``bent`` names machinery that was replaced; ``hooks`` are
+    implementations of deciding hooks that came late, each with its name and its file.
+    """
 
     tests: dict[str, TestResult] = field(default_factory=dict)
     node_ids: dict[str, str] = field(default_factory=dict)
@@ -65,7 +69,6 @@ class Collected:
     broken: str = ""
     status: int | None = None
     xml: bytes | None = None
-    collected: int | None = None
 
 
 def collect(events: Iterable[list[Any]]) -> Collected:
@@ -82,7 +85,9 @@ def collect(events: Iterable[list[Any]]) -> Collected:
         elif kind == "collect":
             name, outcome, message = values
             if outcome == "failed":
-                phases.setdefault(_join(prefix, name), _Phases()).add("collect", outcome, False, 0.0, message, False)
+                test_id = _join(prefix, name)
+                found.node_ids[test_id] = name
+                phases.setdefault(test_id, _Phases()).add("collect", outcome, False, 0.0, message, False)
         elif kind == "root":
             prefix = values[0]
         elif kind == "hook":
@@ -91,8 +96,6 @@ def collect(events: Iterable[list[Any]]) -> Collected:
             found.bent.append(values[0])
         elif kind == "end":
             found.status = int(values[0])
-        elif kind == "collected":
-            found.collected = int(values[0])
         elif kind in ("runner", "absent", "broken"):
             setattr(found, kind, values[0])
         elif kind == "xml":

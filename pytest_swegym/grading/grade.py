@@ -52,9 +52,9 @@ def grade(
     restored = protect_files(workspace, task.hidden, patch, protect)
     place_tests(task, workspace)
     run = run_tests(task, workspace)
-    own = patch_paths(patch) - set(restored) - patch_paths(task.hidden.patch)
+    own = patch_paths(patch) - set(restored)
     known = _Lazy(baseline, lambda: _measured(task, workspace))
-    doubts = suspicions(run) + late_hooks(run, workspace.path, own)
+    doubts = suspicions(run) + late_hooks(run, workspace.path, own, task.hidden.patch)
     if doubts:
         before = known.get()
         doubts = [doubt for doubt in doubts if before is None or not before.excuses(doubt)]

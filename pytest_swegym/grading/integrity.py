@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Collection
 
+from pytest_swegym.grading.headers import patch_paths
 from pytest_swegym.grading.junit import read_witness
 from pytest_swegym.grading.junit import witness_key
 from pytest_swegym.grading.run import Run
@@ -58,14 +59,17 @@ def _xml_against_events(run: Run) -> list[str]:
     return found
 
 
-def late_hooks(run: Run, workdir: str, own: Collection[str]) -> list[str]:
+def late_hooks(run: Run, workdir: str, own: Collection[str], gold: str = "") -> list[str]:
     """Hook implementations that came after the environment's plugins, from files in ``own`` or from nowhere.
 
-    A repository's own ``conftest.py``, as it is in the base, may well have some.
+    A repository's own ``conftest.py``, as it is in the base, may well have some; so may files to which the ``gold``
+    patch itself adds that hook.
     """
+    brought = patch_paths(gold)
     found = []
     for hook, name, file in run.seen.hooks:
         inside = file[len(workdir) + 1 :] if file.startswith(workdir + "/") else None
-        if inside is None or inside in own:
+        excused = inside in brought and hook in gold
+        if (inside is None or inside in own) and not excused:
             found.append(f"{name} became part of {hook}")
     return found

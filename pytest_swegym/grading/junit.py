@@ -89,7 +89,8 @@ def read_witness(data: bytes | None) -> Witness | None:
         whole = lib.JUnitXml.fromstring(data)
         for suite in [whole] if isinstance(whole, lib.TestSuite) else whole:
             for case in suite:
-                key = (case.classname or "", case.name or "")
+                # Old versions leave the instance of a nested class in.
+                key = ((case.classname or "").replace(".()", ""), case.name or "")
                 named.add(key)
                 if any(isinstance(result, (lib.Failure, lib.Error)) for result in case.result):
                     bad.add(key)

@@ -63,28 +63,31 @@ def open_channel(key: bytes, descriptor: int) -> "Emit":
 
 
 class Seal:
-    """Notices that a file which decides the verdict was changed while the tests ran."""
+    """Notices that a file which decides the verdict was changed while the tests ran, or that other code ran in it."""
 
     def __init__(self, paths: "List[str]", emit: "Emit") -> None:
         self._emit = emit
         self._open, self._read, self._close, self._flags = os.open, os.read, os.close, os.O_RDONLY
-        self._sha = hashlib.sha256
-        here = os.getcwd()
-        self._sealed = {os.path.join(here, path): (path, b"") for path in paths}
-        self._sealed = {full: (path, self._digest(full)) for full, (path, _) in self._sealed.items()}
+        self._sha, self._compile, self._join, self._real = hashlib.sha256, compile, os.path.join, os.path.realpath
+        self.here = os.getcwd()
+        self._files: "Dict[str, Any]" = {}
+        self._codes: "Dict[str, Any]" = {}
+        self._told: "Any" = set()
+        for path in paths:
+            data = self._data(self._join(self.here, path))
+            self._files[self._join(self.here, path)] = (path, self._sha(data).digest(), data)
 
-    def _digest(self, full: str) -> bytes:
+    def _data(self, full: str) -> bytes:
+        """The file's bytes, or a word that says why there are none."""
         try:
             handle = self._open(full, self._flags)
         except OSError:
             return b"absent"
         try:
-            digest = self._sha()
-            while True:
-                block = self._read(handle, 1 << 16)
-                if not block:
-                    return digest.digest()
-                digest.update(block)
+            blocks = [self._read(handle, 1 << 20)]
+            while blocks[-1]:
+                blocks.append(self._read(handle, 1 << 20))
+            return b"".join(blocks)
         except OSError:
             return b"unreadable"
         finally:
@@ -92,21 +95,56 @@ class Seal:
 
     def check(self, full: "Any" = None) -> None:
         """Tell of every sealed file (or of ``full`` alone, if it is one) that is no longer what it was."""
-        for name in list(self._sealed) if full is None else [full]:
-            if name in self._sealed:
-                path, digest = self._sealed[name]
-                if self._digest(name) != digest:
-                    del self._sealed[name]
-                    self._emit("bent", "edited " + path)
+        for name in list(self._files) if full is None else [full]:
+            if name in self._files:
+                path, digest, _ = self._files[name]
+                if self._sha(self._data(name)).digest() != digest:
+                    self._tell("edited " + path)
+
+    def compare(self, full: str, name: str, function: "Any", rewritten: "Any") -> None:
+        """Tell if ``function``, called ``name`` in the sealed file ``full``, is not what the file says.
+
+        ``rewritten(full)`` gives the file's code as the runner compiles it. A function that the file does not have by
+        that name (a decorator's, a generated one) cannot be compared.
+        """
+        code = getattr(function, "__code__", None)
+        if code is None or full not in self._files:
+            return
+        if full not in self._codes:
+            self._codes[full] = {}
+            for make in (lambda: self._compile(self._files[full][2], full, "exec", 0, True), lambda: rewritten(full)):
+                try:
+                    functions_of(make(), "", self._codes[full])
+                except Exception:
+                    pass  # does not compile, or not rewritten: then no function of it runs either
+        codes = self._codes[full].get(name, ())
+        if codes and code not in codes:
+            self._tell("%s::%s is not the code of its file" % (self._files[full][0], name))
+
+    def _tell(self, what: str) -> None:
+        if what not in self._told:
+            self._told.add(what)
+            self._emit("bent", what)
+
+
+def functions_of(code: "Any", prefix: str, found: "Dict[str, Any]") -> None:
+    """Add the functions of a module's code, and of its classes, to ``found`` by their qualified names."""
+    for const in code.co_consts:
+        if hasattr(const, "co_code"):
+            if const.co_flags & 1:  # CO_OPTIMIZED: a function; a class body is not
+                found.setdefault(prefix + const.co_name, []).append(const)
+            else:
+                functions_of(const, prefix + const.co_name + ".", found)
 
 
 class Guard:
-    """Remembers what the test machinery is made of, and tells what was replaced since."""
+    """Remembers what the test machinery is made of, and tells what was replaced since, and what finds modules now."""
 
     def __init__(self, emit: "Emit") -> None:
         self._emit = emit
         self._parts: "List[Any]" = []
         self._told: "Any" = set()
+        self._finders: "List[Any]" = []
 
     def watch(self, owner: "Any", label: str, names: "Any") -> None:
         """Remember attributes of a module or a class; those that this version does not have are passed over."""
@@ -115,6 +153,7 @@ class Guard:
             if value is not self:
                 inner = getattr(value, "__func__", value)
                 self._parts.append((owner.__dict__, name, value, inner, getattr(inner, "__code__", None), label))
+        self._finders = list(sys.meta_path)
 
     def check(self) -> None:
         """Tell of every part that is no longer what it was, each once."""
@@ -124,6 +163,22 @@ class Guard:
                 if what not in self._told:
                     self._told.add(what)
                     self._emit("bent", "replaced " + what)
+        if sys.meta_path != self._finders:
+            for finder in sys.meta_path:
+                if not any(finder is known for known in self._finders):
+                    self._emit("hook", "sys.meta_path", *origin(getattr(finder, "find_spec", finder)))
+            self._finders = list(sys.meta_path)
+
+
+def origin(function: "Any") -> "List[str]":
+    """The dotted name of a function, and the file of its code."""
+    inner = getattr(function, "__func__", function)
+    code = getattr(inner, "__code__", None)
+    module = str(getattr(inner, "__module__", "?"))
+    return [
+        module + "." + str(getattr(inner, "__qualname__", type(inner).__name__)),
+        str(getattr(code, "co_filename", "?")),
+    ]
 
 
 def put_files(files: "Dict[str, str]") -> None:
@@ -173,6 +228,7 @@ def main(job: "Job") -> None:
         seal = Seal(job.pop("sealed"), emit)
         guard = Guard(emit)
         runner = types.ModuleType("swegym_runner")
+        runner.__dict__["origin"] = origin
         exec(compile(job.pop("runner_source"), "<swegym>", "exec"), runner.__dict__)
         status = runner.run(job, python_path(job), emit, guard, seal)
         guard.check()

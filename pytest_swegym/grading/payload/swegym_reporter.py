@@ -11,6 +11,8 @@ if MYPY:
     from typing import Generator
     from typing import List
 
+    origin: "Any" = None  # given by the launcher
+
 #: Options of a repository's own settings that would end, split or shrink a run.
 NEUTRAL: "Any" = (
     ("maxfail", 0),
@@ -76,7 +78,8 @@ MACHINERY = (
     ("pluggy.callers", "", "_multicall"),
     ("pluggy._hooks", "HookCaller", "__call__"),
     ("pluggy.hooks", "_HookCaller", "__call__"),
-    ("builtins", "", "AssertionError"),
+    ("_pytest.assertion.rewrite", "", "_rewrite_test AssertionRewriter AssertionRewritingHook"),
+    ("builtins", "", "AssertionError __import__ __build_class__ compile exec isinstance"),
 )  # fmt: skip
 
 
@@ -148,13 +151,6 @@ def is_builtin(function: "Any") -> bool:
     return found is inner and inner.__code__.co_filename.startswith(os.path.dirname(home))
 
 
-def origin(function: "Any") -> "List[str]":
-    inner = getattr(function, "__func__", function)
-    code = getattr(inner, "__code__", None)
-    module = str(getattr(inner, "__module__", "?"))
-    return [module + "." + str(getattr(inner, "__qualname__", "?")), str(getattr(code, "co_filename", "?"))]
-
-
 def text_of(report: "Any") -> str:
     """The end of what a report says, however odd its parts are."""
     try:
@@ -190,7 +186,35 @@ def arguments(job: "Any") -> "List[str]":
     there = sorted(set(path for path in wanted if os.path.exists(path)))
     # Some versions, told of a folder and of a file in it, run that file only.
     outer = [path for path in there if not any(path.startswith(other + "/") for other in there)]
-    return ["-o", "junit_family=xunit1", "-o", "junit_logging=no"] + args + outer
+    return ["--override-ini=junit_family=xunit1", "--override-ini=junit_logging=no"] + args + outer
+
+
+def rewriter(config: "Any") -> "Any":
+    """How this version compiles a test file, its assertions rewritten."""
+    import pathlib
+
+    rewrite: "Any" = sys.modules["_pytest.assertion.rewrite"]
+
+    def rewritten(full: str) -> "Any":
+        if "config" == rewrite._rewrite_test.__code__.co_varnames[0]:  # before pytest 5
+            return rewrite._rewrite_test(config, sys.modules["py"].path.local(full))[1]
+        return rewrite._rewrite_test(pathlib.Path(full), config)[1]
+
+    return rewritten
+
+
+def compare_tests(session: "Any", seal: "Any") -> None:
+    """Compare every collected test function with the file that it says it is from."""
+    rewritten = rewriter(session.config)
+    for item in session.items:
+        try:
+            module, function = item.module, item.obj
+            while hasattr(function, "__wrapped__"):
+                function = function.__wrapped__
+            function = getattr(function, "__func__", function)
+            seal.compare(str(module.__file__), str(function.__qualname__), function, rewritten)
+        except AttributeError:
+            pass  # a doctest, or an item of a plugin
 
 
 def make_plugin(pytest: "Any", job: "Any", path: "List[str]", emit: "Any", guard: "Any", seal: "Any") -> "Any":
@@ -219,7 +243,7 @@ def make_plugin(pytest: "Any", job: "Any", path: "List[str]", emit: "Any", guard
             emit("root", "" if prefix == "." else prefix)
 
         def pytest_collectreport(self, report: "Any") -> None:
-            seal.check(os.path.join(os.getcwd(), report.nodeid.split("::")[0]))
+            seal.check(os.path.join(seal.here, report.nodeid.split("::")[0]))
             if report.outcome != "passed":
                 emit("collect", report.nodeid, report.outcome, text_of(report))
 
@@ -227,13 +251,17 @@ def make_plugin(pytest: "Any", job: "Any", path: "List[str]", emit: "Any", guard
             seal.check()
             guard.check()
             hooks.check()
-            emit("collected", len(session.items))
+            compare_tests(session, seal)
+
+        def pytest_sessionfinish(self, session: "Any") -> None:
+            compare_tests(session, seal)
 
         @pytest.hookimpl(tryfirst=True)  # type: ignore[untyped-decorator]
         def pytest_runtest_logreport(self, report: "Any") -> None:
             outcome = report.outcome
-            guard.check()
-            hooks.check()
+            if report.when != "call":  # what a test borrowed for its call is given back by now
+                guard.check()
+                hooks.check()
             emit(
                 "test",
                 report.nodeid,

@@ -101,6 +101,30 @@ def arguments(job: "Any") -> "List[str]":
     return args + [module(path) for path in wanted if os.path.exists(path)]
 
 
+def flat(test: "Any") -> "Any":
+    try:
+        parts = list(test)
+    except TypeError:
+        yield test
+        return
+    for part in parts:
+        for each in flat(part):
+            yield each
+
+
+def compare_tests(cases: "List[Any]", seal: "Any") -> None:
+    """Compare every test method with the file that its class says it is from."""
+    for case in cases:
+        try:
+            file = sys.modules[type(case).__module__].__file__
+            function = getattr(type(case), case._testMethodName)
+            while hasattr(function, "__wrapped__"):
+                function = function.__wrapped__
+            seal.compare(str(file), str(function.__qualname__), function, lambda full: compile("", full, "exec"))
+        except (AttributeError, KeyError):
+            pass  # a file that could not be imported
+
+
 def module(path: str) -> str:
     return path[:-3].replace("/", ".") if path.endswith(".py") else path
 
@@ -121,8 +145,12 @@ def run(job: "Any", path: "List[str]", emit: "Any", guard: "Any", seal: "Any") -
 
         def run(self, test: "Any") -> "Any":
             seal.check()
-            emit("collected", test.countTestCases())
-            return unittest.TextTestRunner.run(self, test)
+            cases = list(flat(test))
+            compare_tests(cases, seal)
+            try:
+                return unittest.TextTestRunner.run(self, test)
+            finally:
+                compare_tests(cases, seal)
 
     program = unittest.main(module=None, testRunner=Runner, exit=False)
     ran = program.result.testsRun

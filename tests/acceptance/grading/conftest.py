@@ -1,0 +1,101 @@
+"""Small repositories made on the spot, and graded in real sandboxes."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+from collections.abc import Iterator
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from pytest_swegym.grading import Baseline
+from pytest_swegym.grading import grade
+from pytest_swegym.lab import Lab
+from pytest_swegym.sandbox.bubblewrap import BubblewrapBackend
+from pytest_swegym.task import Grade
+from pytest_swegym.task import Task
+from pytest_swegym.workspace import Workspace
+
+
+Files = Mapping[str, str | None]
+
+
+@pytest.fixture(scope="session")
+def lab() -> Iterator[Lab]:
+    backend = BubblewrapBackend()
+    reason = backend.available()
+    if reason is not None:
+        if "bubblewrap" in os.environ.get("SWEGYM_REQUIRE", "").split(","):
+            pytest.fail(reason)
+        pytest.skip(reason)
+    lab = Lab(backend)
+    yield lab
+    lab.close()
+
+
+class Bench:
+    """A repository: ``base`` files, a ``fix``, and the ``tests`` that tell them apart (``None`` deletes a file)."""
+
+    def __init__(self, lab: Lab, root: Path, base: Files, *, fix: Files, tests: Files, **spec: Any) -> None:
+        self._lab, self._root = lab, root
+        self._git("init", "-q", "-b", "main")
+        self._write(base)
+        self._git("add", "-A", "-f")
+        self._git("-c", "user.name=a", "-c", "user.email=a@example.org", "commit", "-q", "-m", "base")
+        row = {
+            "instance_id": f"demo__{root.parent.name}-{root.name}",
+            "repo": str(root),
+            "python": "3.11",
+            "test_command": "python -m pytest",
+        }
+        row |= {"patch": self.diff(fix), "test_patch": self.diff(tests)}
+        self.task = Task.from_dict({**row, **spec})
+        self.gold = self.task.hidden.patch
+
+    def diff(self, edits: Files) -> str:
+        """The patch that makes ``edits``; the repository itself stays at its base."""
+        self._write(edits)
+        self._git("add", "-A", "-f")
+        text = self._git("diff", "--cached", "--binary", "HEAD")
+        self._git("reset", "-q", "--hard", "HEAD")
+        return text
+
+    def workspace(self) -> Workspace:
+        return self._lab.workspace(self.task.spec, self._lab.prepare(self.task).snapshot)
+
+    def grade(self, patch: str | Files, **options: Any) -> Grade:
+        text = patch if isinstance(patch, str) else self.diff(patch)
+        with self.workspace() as workspace:
+            return grade(self.task, text, workspace, baseline=self.baseline, **options)
+
+    @property
+    def baseline(self) -> Baseline:
+        return self._lab.prepare(self.task).baseline
+
+    def _write(self, files: Files) -> None:
+        for name, text in files.items():
+            path = self._root / name
+            if text is None:
+                path.unlink()
+            else:
+                path.parent.mkdir(parents=True, exist_ok=True)
+                path.write_bytes(text.encode("utf-8", "surrogateescape"))
+
+    def _git(self, *arguments: str) -> str:
+        env = {"PATH": os.environ["PATH"], "GIT_CONFIG_GLOBAL": "/dev/null", "GIT_CONFIG_NOSYSTEM": "1"}
+        done = subprocess.run(("git", *arguments), cwd=self._root, env=env, capture_output=True, check=True)
+        return done.stdout.decode("utf-8", "surrogateescape")
+
+
+@pytest.fixture
+def make_bench(lab: Lab, tmp_path: Path) -> Any:
+    def make(base: Files, *, fix: Files, tests: Files, **spec: Any) -> Bench:
+        root = tmp_path / f"repo{len(list(tmp_path.iterdir()))}"
+        root.mkdir()
+        bench = Bench(lab, root, base, fix=fix, tests=tests, **spec)
+        return bench
+
+    return make
