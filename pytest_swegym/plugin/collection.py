@@ -6,6 +6,7 @@ import os
 from collections.abc import Callable
 from collections.abc import Generator
 from collections.abc import Iterable
+from fnmatch import fnmatch
 from pathlib import Path
 from types import ModuleType
 from typing import TYPE_CHECKING
@@ -35,9 +36,22 @@ def pytest_configure(config: pytest.Config) -> None:
     files = [str(path) for path in rows_of(config).files]
     if config.args_source is pytest.Config.ArgsSource.ARGS:
         given = {Path(config.invocation_params.dir, arg.split("::")[0]).resolve() for arg in config.args}
-        config.args = [*config.args, *(file for file in files if Path(file) not in given)]
+        config.args = [*config.args, *(file for file in files if not _found(Path(file), given, config))]
     else:
         config.args, config.args_source = files, pytest.Config.ArgsSource.ARGS
+
+
+def _found(file: Path, given: set[Path], config: pytest.Config) -> bool:
+    """Whether the arguments lead to ``file`` already: pytest before 9 drops a folder's tests if a file in it is added."""
+    if file in given:
+        return True
+    skipped = config.getini("norecursedirs")
+    for folder in file.parents:
+        if folder in given:
+            return True
+        if any(fnmatch(folder.name, pattern) for pattern in skipped):
+            return False
+    return False
 
 
 def pytest_collect_file(file_path: Path, parent: pytest.Collector) -> pytest.Collector | None:

@@ -55,7 +55,7 @@ def test_jobs_run_at_the_same_time_and_keep_their_output_apart(
     result.assert_outcomes(failed=3)
     text = result.stdout.str()
     for number in (1, 2, 3):
-        assert f"hello from calc-{number}" in text[text.index(f"_ calc-{number} _") :].split("\n_____")[0]
+        assert f"hello from calc-{number}" in text[text.index(f"_ task calc-{number} _") :].split("\n_____")[0]
     assert {found["verdict"] for found in records().values()} == {"invalid_patch"}
 
 
