@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import logging
 import threading
 import time
@@ -203,16 +204,17 @@ def _killed(error: InfraError) -> Grade:
 
 def _failed(error: Exception) -> dict[str, Any]:
     """The fields of a record whose attempt raised: whose fault it was, and what was said."""
-    text = "".join(traceback.format_exception(error)) if not isinstance(error, SwegymError) else str(error)
-    if isinstance(error, SolverError) and error.__cause__ is not None:
-        text = "".join(traceback.format_exception(error.__cause__))
-    verdict, reward = Verdict.INFRA_ERROR, None
+    reason = str(error)
     if isinstance(error, PatchError):
-        return {"verdict": Verdict.INVALID_PATCH, "reward": 0.0, "reasons": (str(error),)}
+        return {"verdict": Verdict.INVALID_PATCH, "reward": 0.0, "reasons": (reason,)}
+    text = reason if isinstance(error, SwegymError) else "".join(traceback.format_exception(error))
+    if isinstance(error, OSError) and error.errno in (errno.ENOSPC, errno.EDQUOT):
+        reason = f"no space left on the disk: {error}; free some, or set SWEGYM_CACHE to a folder on another disk"
     if isinstance(error, SolverError):
         verdict = Verdict.TIMEOUT if isinstance(error, SolverTimeout) else Verdict.SOLVER_ERROR
-        reward = 0.0
-    return {"verdict": verdict, "reward": reward, "reasons": (str(error).split("\n")[0],), "error": text}
+        text = "".join(traceback.format_exception(error.__cause__)) if error.__cause__ is not None else text
+        return {"verdict": verdict, "reward": 0.0, "reasons": (reason.split("\n")[0],), "error": text}
+    return {"verdict": Verdict.INFRA_ERROR, "reward": None, "reasons": (reason.split("\n")[0],), "error": text}
 
 
 def _in_time(call: Callable[[], Any], limit: float, workspace: Workspace) -> Any:
