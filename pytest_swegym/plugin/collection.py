@@ -42,7 +42,7 @@ def pytest_configure(config: pytest.Config) -> None:
 
 
 def _found(file: Path, given: set[Path], config: pytest.Config) -> bool:
-    """Whether the arguments lead to ``file`` already: pytest before 9 drops a folder's tests if a file in it is added."""
+    """Whether the arguments lead to ``file``: pytest before 9 drops a folder's tests if a file in it is added."""
     if file in given:
         return True
     skipped = config.getini("norecursedirs")
