@@ -17,8 +17,8 @@ def patch_paths(patch: str) -> set[str]:
     rather look once too often.
     """
     found: set[str] = set()
-    for line in patch.splitlines():
-        line = line.rstrip("\r")
+    for line in patch.split("\n"):
+        line = line.removesuffix("\r")
         if line.startswith(("--- ", "+++ ", "Index: ")):
             found.add(_stripped(_name(line.split(" ", 1)[1])))
         elif line.startswith(_EXTENDED):
@@ -34,7 +34,6 @@ def _stripped(path: str) -> str:
 
 def _name(text: str) -> str:
     """A name as git writes it: quoted like a C string, or bare up to a tab (a time stamp follows)."""
-    text = text.strip()
     if text.startswith('"'):
         end = re.match(r'"((?:[^"\\]|\\.)*)"', text)
         return _unquoted(end[1]) if end else text
@@ -50,7 +49,8 @@ def _both(text: str) -> list[str]:
     half = len(text) // 2
     if text[half : half + 1] == " " and text[:half].partition("/")[2] == text[half + 1 :].partition("/")[2]:
         return [text[:half], text[half + 1 :]]
-    return text.split(" ")
+    names = text.split(" ")
+    return names if len(names) == 2 else []  # a rename: its own lines give the names
 
 
 def _unquoted(text: str) -> str:

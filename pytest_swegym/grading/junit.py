@@ -36,6 +36,7 @@ def write_junit(tests: Iterable[TestResult], *, suite: str = "swegym", propertie
     part = lib.TestSuite(suite)
     for name, value in properties.items():
         part.add_property(name, _clean(value))
+    cases = []
     for test in tests:
         classname, name = split_id(test.id)
         case = lib.TestCase(_clean(name), _clean(classname), test.duration)
@@ -48,7 +49,8 @@ def write_junit(tests: Iterable[TestResult], *, suite: str = "swegym", propertie
             result = kinds[test.outcome](_clean(first[0][:200]), test.outcome.value)
             result.text = _clean(test.message)
             case.result = [result]
-        part.add_testcase(case)
+        cases.append(case)
+    part.add_testcases(cases)  # at once: each call counts them all again
     whole.add_testsuite(part)
     whole.update_statistics()
     return bytes(whole.tostring())

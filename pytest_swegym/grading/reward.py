@@ -6,6 +6,7 @@ import math
 from collections.abc import Callable
 from collections.abc import Collection
 from collections.abc import Mapping
+from collections.abc import Sequence
 
 from pytest_swegym._support.loading import load
 from pytest_swegym._support.loading import looks_like_name
@@ -47,8 +48,9 @@ def delta(grade: Grade) -> float:
         return -1.0
     if not _believed(grade):
         return 0.0
-    gained = _change(grade.fail_to_pass, grade.baseline, F2P_OK, otherwise=Outcome.FAILED)
-    return gained + _change(grade.pass_to_pass, grade.baseline, P2P_OK, otherwise=Outcome.PASSED)
+    gained = _steps(grade.fail_to_pass, grade.baseline, F2P_OK, otherwise=Outcome.FAILED)
+    lost = [min(step, 0) for step in _steps(grade.pass_to_pass, grade.baseline, P2P_OK, otherwise=Outcome.PASSED)]
+    return _mean(gained) + _mean(lost)
 
 
 REWARDS: Mapping[str, Callable[[Grade], float]] = {
@@ -89,12 +91,12 @@ def _share(passed: int, listed: Collection[str]) -> float:
     return passed / len(listed) if listed else 1.0
 
 
-def _change(
-    listed: Mapping[str, Outcome],
-    before: Mapping[str, Outcome],
-    ok: Collection[Outcome],
-    *,
-    otherwise: Outcome,
-) -> float:
-    steps = ((outcome in ok) - (before.get(name, otherwise) in ok) for name, outcome in listed.items())
-    return sum(steps) / len(listed) if listed else 0.0
+def _steps(
+    listed: Mapping[str, Outcome], before: Mapping[str, Outcome], ok: Collection[Outcome], *, otherwise: Outcome
+) -> list[int]:
+    """For each test 1 if it holds now and did not before, -1 the other way round, else 0."""
+    return [(outcome in ok) - (before.get(name, otherwise) in ok) for name, outcome in listed.items()]
+
+
+def _mean(steps: Sequence[int]) -> float:
+    return sum(steps) / len(steps) if steps else 0.0

@@ -95,7 +95,6 @@ def make_bench(lab: Lab, tmp_path: Path) -> Any:
     def make(base: Files, *, fix: Files, tests: Files, **spec: Any) -> Bench:
         root = tmp_path / f"repo{len(list(tmp_path.iterdir()))}"
         root.mkdir()
-        bench = Bench(lab, root, base, fix=fix, tests=tests, **spec)
-        return bench
+        return Bench(lab, root, base, fix=fix, tests=tests, **spec)
 
     return make

@@ -1,4 +1,6 @@
-"""Patches that cheat instead of mending: each is worth nothing, and is called by its name where it bends the machinery."""
+"""Patches that cheat: each is worth nothing, and those that bend the machinery are called by their name."""
+
+# ruff: noqa: E501  (the cheats are easier to read unbroken)
 
 from __future__ import annotations
 

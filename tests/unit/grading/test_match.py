@@ -1,0 +1,73 @@
+from __future__ import annotations
+
+import pytest
+
+from pytest_swegym.grading.match import canonical
+from pytest_swegym.grading.match import match
+from pytest_swegym.task import F2P_OK
+from pytest_swegym.task import P2P_OK
+from pytest_swegym.task import Outcome
+
+
+PASSED, FAILED, ERROR, MISSING, SKIPPED = (
+    Outcome.PASSED, Outcome.FAILED, Outcome.ERROR, Outcome.MISSING, Outcome.SKIPPED,
+)  # fmt: skip
+
+
+def f2p(listed: list[str], ran: dict[str, Outcome], before: dict[str, Outcome], runner: str = "pytest") -> dict:
+    return match(listed, ran, before, runner=runner, ok=F2P_OK, broken_before=True)
+
+
+def p2p(listed: list[str], ran: dict[str, Outcome], before: dict[str, Outcome], runner: str = "pytest") -> dict:
+    return match(listed, ran, before, runner=runner, ok=P2P_OK, broken_before=False)
+
+
+@pytest.mark.parametrize(
+    ("given", "runner", "expected"),
+    [
+        ("./tests/x.py::T::()::t", "pytest", "tests/x.py::T::t"),
+        ("tests/x.py::t[a b/c::d]", "pytest", "tests/x.py::t[a b/c::d]"),
+        ("test_m (pkg.mod.Case)", "unittest", "pkg.mod.Case.test_m"),
+        ("test_m (pkg.mod.Case.test_m)", "unittest", "pkg.mod.Case.test_m"),
+        ("pkg.mod.Case.test_m", "unittest", "pkg.mod.Case.test_m"),
+    ],
+)
+def test_one_spelling(given: str, runner: str, expected: str) -> None:
+    assert canonical(given, runner) == expected
+
+
+def test_exact_ids_keep_their_spelling() -> None:
+    ran = {"t/x.py::a": PASSED}
+    assert f2p(["./t/x.py::a", "t/x.py::b"], ran, {}) == {"./t/x.py::a": PASSED, "t/x.py::b": MISSING}
+
+
+def test_selectors_expand_against_the_baseline() -> None:
+    before = {"t/x.py::a": FAILED, "t/x.py::b": PASSED, "t/x.py::s": SKIPPED, "t/xy.py::c": FAILED}
+    ran = {"t/x.py::a": PASSED, "t/x.py::b": FAILED, "t/x.py::s": SKIPPED, "t/xy.py::c": PASSED}
+    assert f2p(["t/x.py"], ran, before) == {"t/x.py::a": PASSED, "t/x.py::s": SKIPPED}
+    assert p2p(["t/x.py"], ran, before) == {"t/x.py::b": FAILED, "t/x.py::s": SKIPPED}
+    assert set(f2p(["t"], ran, before)) == {"t/x.py::a", "t/x.py::s", "t/xy.py::c"}
+    assert set(p2p(["."], ran, before)) == {"t/x.py::b", "t/x.py::s"}
+
+
+def test_tests_that_vanish_are_missing() -> None:
+    assert p2p(["t/x.py"], {}, {"t/x.py::a": PASSED}) == {"t/x.py::a": MISSING}
+
+
+def test_a_file_that_could_not_be_collected_before() -> None:
+    before = {"t/x.py": ERROR}
+    assert f2p(["t/x.py"], {"t/x.py::a": PASSED, "t/x.py::b": FAILED}, before) == {
+        "t/x.py::a": PASSED,
+        "t/x.py::b": FAILED,
+    }
+    assert f2p(["t/x.py"], {"t/x.py": ERROR}, before) == {"t/x.py": ERROR}
+    assert f2p(["t/x.py"], {}, before) == {"t/x.py": MISSING}
+
+
+def test_unittest_modules_and_classes() -> None:
+    before = {"t.x.C.a": FAILED, "t.x.D.b": PASSED}
+    ran = {"t.x.C.a": PASSED, "t.x.D.b": PASSED}
+    assert f2p(["t.x"], ran, before, "unittest") == {"t.x.C.a": PASSED}
+    assert p2p(["t.x.D"], ran, before, "unittest") == {"t.x.D.b": PASSED}
+    assert f2p(["t/x.py"], ran, before, "unittest") == {"t.x.C.a": PASSED}
+    assert f2p(["t.y"], ran, before, "unittest") == {"t.y": MISSING}
