@@ -74,10 +74,6 @@ MACHINERY = (
     ("_pytest.skipping", "", "pytest_runtest_makereport pytest_runtest_setup pytest_runtest_call"),
     ("_pytest.assertion.rewrite", "AssertionRewriter", "run visit_Assert"),
     ("_pytest.junitxml", "LogXML", "pytest_runtest_logreport pytest_sessionfinish finalize"),
-    ("pluggy._callers", "", "_multicall"),
-    ("pluggy.callers", "", "_multicall"),
-    ("pluggy._hooks", "HookCaller", "__call__"),
-    ("pluggy.hooks", "_HookCaller", "__call__"),
     ("_pytest.assertion.rewrite", "", "_rewrite_test AssertionRewriter AssertionRewritingHook"),
     ("builtins", "", "AssertionError __import__ __build_class__ compile exec isinstance"),
 )  # fmt: skip
@@ -92,6 +88,12 @@ def watch_machinery(guard: "Any") -> None:
             owner = getattr(owner, class_name, None)
         if owner is not None:
             guard.watch(owner, module_name + ("." + class_name if class_name else ""), names.split())
+    for module_name in [name for name in sys.modules if "pluggy" in name.split(".")]:
+        guard.watch(sys.modules[module_name], module_name, ["_multicall"])
+        for class_name in ("HookCaller", "_HookCaller"):
+            caller = sys.modules[module_name].__dict__.get(class_name)
+            if caller is not None:
+                guard.watch(caller, "pluggy." + class_name, ["__call__"])
     case = unittest.case.TestCase
     names_of_case = [name for name in case.__dict__ if name.startswith("assert")]
     guard.watch(case, "unittest.TestCase", names_of_case + ["run", "__call__", "fail", "failureException"])
@@ -205,14 +207,16 @@ def rewriter(config: "Any") -> "Any":
 
 def compare_tests(session: "Any", seal: "Any") -> None:
     """Compare every collected test function with the file that it says it is from."""
-    rewritten = rewriter(session.config)
+    rewritten, seen = rewriter(session.config), set()
     for item in session.items:
         try:
-            module, function = item.module, item.obj
+            function = getattr(item.obj, "__func__", item.obj)
+            if id(function) in seen:
+                continue  # another set of parameters
+            seen.add(id(function))
             while hasattr(function, "__wrapped__"):
                 function = function.__wrapped__
-            function = getattr(function, "__func__", function)
-            seal.compare(str(module.__file__), str(function.__qualname__), function, rewritten)
+            seal.compare(str(item.module.__file__), str(function.__qualname__), function, rewritten)
         except AttributeError:
             pass  # a doctest, or an item of a plugin
 
@@ -254,14 +258,17 @@ def make_plugin(pytest: "Any", job: "Any", path: "List[str]", emit: "Any", guard
             compare_tests(session, seal)
 
         def pytest_sessionfinish(self, session: "Any") -> None:
+            hooks.check()
             compare_tests(session, seal)
 
         @pytest.hookimpl(tryfirst=True)  # type: ignore[untyped-decorator]
         def pytest_runtest_logreport(self, report: "Any") -> None:
             outcome = report.outcome
-            if report.when != "call":  # what a test borrowed for its call is given back by now
+            if report.when == "teardown" and guard.due():  # what the test borrowed is given back by now
                 guard.check()
                 hooks.check()
+            if outcome == "passed" and report.when in ("setup", "teardown"):
+                return  # told by silence: thousands of tests should not wait for it
             emit(
                 "test",
                 report.nodeid,
