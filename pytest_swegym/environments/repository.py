@@ -59,7 +59,9 @@ def prepare_repository(spec: TaskSpec, source: Source, backend: Backend, environ
     Raises :class:`SourceError`, :class:`EnvironmentBuildError` or :class:`SandboxError`.
     """
     install = list(spec.environment.install)
-    key = content_key("repository", VERSION, environment.key, source.key(), spec.workdir, install, _EXCLUDE)
+    key = content_key(
+        "repository", VERSION, environment.key, source.key(), spec.workdir, spec.runner, install, _EXCLUDE
+    )
     found = backend.find(key)
     if found is not None:
         return found
@@ -77,8 +79,8 @@ def prepare_repository(spec: TaskSpec, source: Source, backend: Backend, environ
             build.sandbox.upload(tree, spec.workdir)
             for command in install:
                 build.shell(command, f"install: {command}", cwd=spec.workdir)
+            _precompile(build, spec, environment.python)
             _record_base(build, spec.workdir)
-            _precompile(build, environment.python, spec.workdir)
             return finish(build, backend, key, env=environment.env, python=environment.python)
 
 
@@ -111,7 +113,14 @@ def _pattern(path: bytes) -> bytes:
     return b"/" + escaped
 
 
-def _precompile(build: Build, python: str, workdir: str) -> None:
-    """Byte-compile the tree once, so that no fork does it again; what does not compile is the tests' business."""
-    if python:
-        build.sandbox.exec([python, "-m", "compileall", "-q", workdir], timeout=build.timeout)
+def _precompile(build: Build, spec: TaskSpec, python: str) -> None:
+    """Byte-compile the tree once, the tests as pytest rewrites them, so that no fork does it again.
+
+    What does not compile or collect is the tests' business, not the build's.
+    """
+    if not python:
+        return
+    build.sandbox.exec([python, "-m", "compileall", "-q", spec.workdir], timeout=build.timeout)
+    if spec.runner == "pytest":
+        argv = [python, "-m", "pytest", "--collect-only", "-q", "-p", "no:cacheprovider"]
+        build.sandbox.exec(argv, cwd=spec.workdir, env=spec.environment.env, timeout=min(build.timeout, 120))
