@@ -10,9 +10,11 @@ from measure import interleaved
 from pytest_swegym.grading import grade
 from pytest_swegym.lab import Lab
 from pytest_swegym.lab import Prepared
+from pytest_swegym.sandbox import Snapshot
 
 
-def measure(lab: Lab, prepared: Prepared, runs: int, image: str | None) -> list[Figure]:
+def measure(lab: Lab, prepared: Prepared, runs: int, container: Snapshot | None) -> list[Figure]:
+    """``container`` is the same task prepared for Docker: what somebody would run by hand."""
     task = prepared.task
     files = sorted({i.split("::")[0] for i in (*task.hidden.fail_to_pass, *task.hidden.pass_to_pass)})
     command = task.spec.test_command or "python -m pytest"
@@ -31,8 +33,10 @@ def measure(lab: Lab, prepared: Prepared, runs: int, image: str | None) -> list[
         "one warm grade": ours,
         "bare test command in the same sandbox": lambda: _must(workspace.run(bare_command).exit_code),
     }
-    if image is not None:
-        docker = ["docker", "run", "--rm", "-i", "--network=none", image, "sh", "-c"]
+    if container is not None:
+        variables = [f"--env={name}={value}" for name, value in container.env.items()]
+        image = str(container.ref["image"])
+        docker = ["docker", "run", "--rm", "-i", "--network=none", *variables, image, "sh", "-c"]
         script = f"cd {task.spec.workdir} && git apply - && {bare_command}"
         data = patches.encode("utf-8", "surrogateescape")
         candidates["docker run --rm IMAGE sh -c 'git apply; pytest'"] = lambda: _must(

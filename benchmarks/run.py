@@ -36,11 +36,10 @@ def main() -> None:
     figures = show(plugin_cost.measure(options.runs * 3))
     labs = [Lab(make_backend(name)) for name in options.backends.split(",")]
     prepared = {lab.backend.name: lab.prepare(task) for lab in labs}
-    docker = prepared.get("docker")
-    image = str(docker.snapshot.ref["image"]) if docker else None
+    container = prepared["docker"].snapshot if "docker" in prepared else None
     for lab in labs:
         figures += show(sandboxes.measure(lab, prepared[lab.backend.name], options.runs))
-        figures += show(grades.measure(lab, prepared[lab.backend.name], options.runs, image))
+        figures += show(grades.measure(lab, prepared[lab.backend.name], options.runs, container))
         lab.close()
     if options.out:
         report = {"machine": measure.machine(), "task": task.id, "figures": [asdict(f) for f in figures]}

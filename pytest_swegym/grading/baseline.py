@@ -27,11 +27,12 @@ FORMAT = "swegym.baseline/1"
 class Baseline:
     """Every test's outcome, and the ``quirks`` of the repository: what would be suspicious had a patch brought it.
 
-    ``log`` is not part of the JSON form.
+    ``codes`` are digests of what the functions of each test file do. ``log`` is not part of the JSON form.
     """
 
     tests: Mapping[str, Outcome] = field(default_factory=dict)
     quirks: frozenset[str] = frozenset()
+    codes: Mapping[str, str] = field(default_factory=dict)
     exit_code: int | None = None
     duration: float = 0.0
     log: bytes = field(default=b"", compare=False)
@@ -41,6 +42,7 @@ class Baseline:
             "format": FORMAT,
             "tests": {name: outcome.value for name, outcome in self.tests.items()},
             "quirks": sorted(self.quirks),
+            "codes": dict(self.codes),
             "exit_code": self.exit_code,
             "duration": self.duration,
         }
@@ -54,6 +56,7 @@ class Baseline:
             return cls(
                 tests={name: Outcome(value) for name, value in data["tests"].items()},
                 quirks=frozenset(data["quirks"]),
+                codes=dict(data["codes"]),
                 exit_code=data["exit_code"],
                 duration=data["duration"],
             )
@@ -100,6 +103,7 @@ def baseline_of(run: Run, workdir: str) -> Baseline:
     return Baseline(
         tests={n: test.outcome for n, test in run.seen.tests.items() if not run.canaries.owns(n)},
         quirks=frozenset(quirks),
+        codes={path: digest for path, digest in run.seen.codes.items() if path not in run.canaries.files},
         exit_code=run.exit_code,
         duration=run.duration,
         log=run.log,

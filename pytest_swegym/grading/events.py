@@ -56,7 +56,8 @@ class Collected:
     """The events put together.
 
     ``node_ids`` are ids as the process itself has them; ``bent`` names machinery that was replaced; ``hooks`` are
-    implementations of deciding hooks that came late, each with its name and its file.
+    implementations of deciding hooks that came late, each with its name and its file; ``codes`` maps a test file to a
+    digest of what its functions do.
     """
 
     tests: dict[str, TestResult] = field(default_factory=dict)
@@ -64,6 +65,7 @@ class Collected:
     contradicted: list[str] = field(default_factory=list)
     bent: list[str] = field(default_factory=list)
     hooks: list[tuple[str, str, str]] = field(default_factory=list)
+    codes: dict[str, str] = field(default_factory=dict)
     runner: str = ""
     absent: str = ""
     broken: str = ""
@@ -92,6 +94,8 @@ def collect(events: Iterable[list[Any]]) -> Collected:
             prefix = values[0]
         elif kind == "hook":
             found.hooks.append((values[0], values[1], values[2]))
+        elif kind == "codes":
+            found.codes[values[0]] = values[1]
         elif kind == "bent":
             found.bent.append(values[0])
         elif kind == "end":

@@ -26,6 +26,7 @@ from pytest_swegym.grading.run import run_tests
 from pytest_swegym.task import F2P_OK
 from pytest_swegym.task import P2P_OK
 from pytest_swegym.task import Grade
+from pytest_swegym.task import Hidden
 from pytest_swegym.task import Outcome
 from pytest_swegym.task import Task
 from pytest_swegym.task import TestResult
@@ -34,7 +35,7 @@ from pytest_swegym.workspace import Workspace
 
 
 #: Part of every content key: a change in what a verdict means makes old results old.
-GRADER_VERSION = "1"
+GRADER_VERSION = "2"
 
 
 def grade(
@@ -51,7 +52,7 @@ def grade(
         return _unapplied(task, str(error))
     restored = protect_files(workspace, task.hidden, patch, protect)
     place_tests(task, workspace)
-    run = run_tests(task, workspace)
+    run = run_tests(task, workspace, baseline.codes if baseline else None)
     own = patch_paths(patch) - set(restored)
     known = _Lazy(baseline, lambda: _measured(task, workspace))
     doubts = suspicions(run) + late_hooks(run, workspace.path, own, task.hidden.patch)
@@ -107,7 +108,7 @@ def _judged(task: Task, run: Run, bent: list[str], known: _Lazy, *, restored: li
         fail_to_pass=f2p,
         pass_to_pass=p2p,
         tests=tests,
-        baseline={name: before[name] for name in (*f2p, *p2p) if name in before},
+        baseline=_listed_before(task, (*f2p, *p2p), before),
         reasons=tuple(reasons),
         protected=tuple(restored),
         exit_code=run.exit_code,
@@ -118,22 +119,41 @@ def _judged(task: Task, run: Run, bent: list[str], known: _Lazy, *, restored: li
     )
 
 
+def _listed_before(task: Task, listed: Collection[str], before: Mapping[str, Outcome]) -> dict[str, Outcome]:
+    names = {name: canonical(name, task.spec.runner) for name in listed}
+    return {name: before[own] for name, own in names.items() if own in before}
+
+
 def _needed_baseline(task: Task, tests: Mapping[str, TestResult], known: _Lazy) -> Mapping[str, Outcome]:
+    """Outcomes before the patch; measured now if the lists depend on them."""
     listed = (*task.hidden.fail_to_pass, *task.hidden.pass_to_pass)
     runner = task.spec.runner
     selectors = any(is_selector(canonical(each, runner), runner, tests.keys()) for each in listed)
-    before = known.get() if selectors or known.given else None
+    excused = any(test.outcome is Outcome.XFAILED for test in tests.values())
+    before = known.get() if selectors or excused or known.given else None
     return before.tests if before else {}
 
 
 def _lists(
     task: Task, tests: Mapping[str, TestResult], before: Mapping[str, Outcome]
 ) -> tuple[dict[str, Outcome], dict[str, Outcome]]:
-    ran = {name: test.outcome for name, test in tests.items()}
     hidden, runner = task.hidden, task.spec.runner
+    ran = {name: _meant(name, test.outcome, before, hidden) for name, test in tests.items()}
     f2p = match(hidden.fail_to_pass, ran, before, runner=runner, ok=F2P_OK, broken_before=True)
     p2p = match(hidden.pass_to_pass, ran, before, runner=runner, ok=P2P_OK, broken_before=False)
     return f2p, {name: outcome for name, outcome in p2p.items() if name not in f2p}
+
+
+def _meant(name: str, outcome: Outcome, before: Mapping[str, Outcome], hidden: Hidden) -> Outcome:
+    """An expected failure counts as a failure if it is the patch that expects it, with ``pytest.xfail()`` and the like.
+
+    One that ran before the patch must have been expected then; one that could not run then, by the hidden tests.
+    """
+    if outcome is not Outcome.XFAILED or not before or before.get(name) is Outcome.XFAILED:
+        return outcome
+    texts = "".join((hidden.test_patch, *hidden.test_files.values()))
+    expected = name not in before and ("xfail" in texts or "expectedFailure" in texts)
+    return outcome if expected else Outcome.FAILED
 
 
 def _verdict(

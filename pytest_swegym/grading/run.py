@@ -162,15 +162,18 @@ def place_tests(task: Task, workspace: Workspace) -> None:
             raise GradingError(f"{task.id}: its test_patch does not apply to its base: {result.output.strip()[-2000:]}")
 
 
-def run_tests(task: Task, workspace: Workspace) -> Run:
-    """Run the hidden tests. Raises :class:`GradingError` if there is nothing to run them with."""
+def run_tests(task: Task, workspace: Workspace, codes: Mapping[str, str] | None = None) -> Run:
+    """Run the hidden tests. Raises :class:`GradingError` if there is nothing to run them with.
+
+    ``codes`` are digests of the test files' functions from the run before the patch: what is the same needs no look.
+    """
     plan = plan_run(task)
     key = secrets.token_bytes(32)
     result = workspace.sandbox.exec(
         ("sh", "-c", _SCRIPT, "sh", _dropped(task), plan.command.python, *plan.command.flags, "-c", _BOOT),
         cwd=workspace.path,
         env={**ENVIRONMENT, **task.spec.environment.env, **plan.command.env},
-        stdin=_job(task, plan, key),
+        stdin=_job(task, plan, key, codes or {}),
         timeout=task.spec.limits.timeout,
         output_limit=STREAM_LIMIT,
     )
@@ -198,7 +201,7 @@ def run_tests(task: Task, workspace: Workspace) -> Run:
     )
 
 
-def _job(task: Task, plan: Plan, key: bytes) -> bytes:
+def _job(task: Task, plan: Plan, key: bytes, codes: Mapping[str, str]) -> bytes:
     runner = "swegym_reporter" if task.spec.runner == "pytest" else "swegym_unittest"
     job: Mapping[str, Any] = {
         "key": key.hex(),
@@ -206,6 +209,7 @@ def _job(task: Task, plan: Plan, key: bytes) -> bytes:
         "runner_source": _source(runner),
         "files": {**task.hidden.test_files, **plan.canaries.files},
         "sealed": plan.sealed,
+        "codes": dict(codes),
         "targets": plan.targets,
         "canaries": list(plan.canaries.files),
         "args": plan.command.args,

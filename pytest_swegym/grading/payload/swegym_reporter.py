@@ -207,7 +207,8 @@ def rewriter(config: "Any") -> "Any":
 
 def compare_tests(session: "Any", seal: "Any") -> None:
     """Compare every collected test function with the file that it says it is from."""
-    rewritten, seen = rewriter(session.config), set()
+    files: "Dict[str, Any]" = {}
+    seen = set()
     for item in session.items:
         try:
             function = getattr(item.obj, "__func__", item.obj)
@@ -216,9 +217,11 @@ def compare_tests(session: "Any", seal: "Any") -> None:
             seen.add(id(function))
             while hasattr(function, "__wrapped__"):
                 function = function.__wrapped__
-            seal.compare(str(item.module.__file__), str(function.__qualname__), function, rewritten)
+            files.setdefault(str(item.module.__file__), []).append((str(function.__qualname__), function))
         except AttributeError:
             pass  # a doctest, or an item of a plugin
+    for full in files:
+        seal.examine(full, files[full], rewriter(session.config))
 
 
 def make_plugin(pytest: "Any", job: "Any", path: "List[str]", emit: "Any", guard: "Any", seal: "Any") -> "Any":

@@ -115,15 +115,18 @@ def flat(test: "Any") -> "Any":
 
 def compare_tests(cases: "List[Any]", seal: "Any") -> None:
     """Compare every test method with the file that its class says it is from."""
+    files: "Dict[str, Any]" = {}
     for case in cases:
         try:
             file = sys.modules[type(case).__module__].__file__
             function = getattr(type(case), case._testMethodName)
             while hasattr(function, "__wrapped__"):
                 function = function.__wrapped__
-            seal.compare(str(file), str(function.__qualname__), function, lambda full: compile("", full, "exec"))
+            files.setdefault(str(file), []).append((str(function.__qualname__), function))
         except (AttributeError, KeyError):
             pass  # a file that could not be imported
+    for full in files:
+        seal.examine(full, files[full], lambda full: compile("", full, "exec"))
 
 
 def module(path: str) -> str:
