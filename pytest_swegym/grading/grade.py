@@ -6,6 +6,7 @@ from collections.abc import Callable
 from collections.abc import Collection
 from collections.abc import Mapping
 
+from pytest_swegym.errors import GradingError
 from pytest_swegym.errors import PatchError
 from pytest_swegym.errors import SwegymError
 from pytest_swegym.grading.baseline import Baseline
@@ -49,9 +50,15 @@ def grade(
     try:
         method = workspace.apply(patch)
     except PatchError as error:
-        return _unapplied(task, str(error))
+        return _never_ran(task, Verdict.INVALID_PATCH, str(error))
     restored = protect_files(workspace, task.hidden, patch, protect)
-    place_tests(task, workspace)
+    try:
+        place_tests(task, workspace)
+    except GradingError as error:
+        if baseline is None:
+            raise
+        # They fitted the base, so it is the patch that is in their way.
+        return _never_ran(task, Verdict.UNRESOLVED, str(error))
     run = run_tests(task, workspace, baseline.codes if baseline else None)
     own = patch_paths(patch) - set(restored)
     known = _Lazy(baseline, lambda: _measured(task, workspace))
@@ -84,9 +91,9 @@ def _measured(task: Task, workspace: Workspace) -> Baseline | None:
         return None
 
 
-def _unapplied(task: Task, reason: str) -> Grade:
+def _never_ran(task: Task, verdict: Verdict, reason: str) -> Grade:
     return Grade(
-        verdict=Verdict.INVALID_PATCH,
+        verdict=verdict,
         fail_to_pass=dict.fromkeys(task.hidden.fail_to_pass, Outcome.MISSING),
         pass_to_pass=dict.fromkeys(task.hidden.pass_to_pass, Outcome.MISSING),
         reasons=(reason,),

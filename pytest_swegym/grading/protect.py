@@ -64,6 +64,8 @@ def protected_paths(changed: Collection[str], base: Collection[str], hidden: Hid
     # A symlink or a file where the folder of a protected file was would lead it astray.
     needed = own | {path for path in base if is_test_path(path, holders)}
     back |= {path for path in changed if path not in base and any(n.startswith(path + "/") for n in needed)}
+    # A folder where a hidden test file comes goes whole.
+    back |= {path for path in own if any(other.startswith(path + "/") for other in changed)}
     return sorted(back)
 
 

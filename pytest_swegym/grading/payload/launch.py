@@ -72,7 +72,7 @@ class Seal:
         self._emit = emit
         self._known, self._repr = known, repr
         self._open, self._read, self._close, self._flags = os.open, os.read, os.close, os.O_RDONLY
-        self._sha, self._compile, self._join, self._real = hashlib.sha256, compile, os.path.join, os.path.realpath
+        self._sha, self._compile, self._join = hashlib.sha256, compile, os.path.join
         self.here = os.getcwd()
         self._files: "Dict[str, Any]" = {}
         self._codes: "Dict[str, Any]" = {}

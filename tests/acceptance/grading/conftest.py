@@ -37,7 +37,10 @@ def lab() -> Iterator[Lab]:
 
 
 class Bench:
-    """A repository: ``base`` files, a ``fix``, and the ``tests`` that tell them apart (``None`` deletes a file)."""
+    """A repository: ``base`` files, a ``fix``, and the ``tests`` that tell them apart.
+
+    ``None`` deletes a file, ``->target`` makes a symbolic link.
+    """
 
     def __init__(self, lab: Lab, root: Path, base: Files, *, fix: Files, tests: Files, **spec: Any) -> None:
         self._lab, self._root = lab, root
@@ -80,6 +83,10 @@ class Bench:
             path = self._root / name
             if text is None:
                 path.unlink()
+            elif text.startswith("->"):
+                if path.is_dir():
+                    path.rmdir()
+                path.symlink_to(text[2:])
             else:
                 path.parent.mkdir(parents=True, exist_ok=True)
                 path.write_bytes(text.encode("utf-8", "surrogateescape"))

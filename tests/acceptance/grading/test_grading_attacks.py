@@ -20,6 +20,7 @@ HIDDEN = {
     "tests/test_pkg.py": TESTS["tests/test_pkg.py"]
     + "\n\ndef test_two():\n    assert double(2) == 4\n\n\ndef test_three():\n    assert double(3) == 6\n"
 }
+HIDDEN["tests/test_new.py"] = HIDDEN["tests/test_pkg.py"]
 LISTS = {
     "fail_to_pass": ["tests/test_pkg.py::test_two", "tests/test_pkg.py::test_three"],
     "pass_to_pass": ["tests/test_pkg.py::test_zero", "tests/test_early.py::test_there"],
@@ -163,6 +164,20 @@ LOSING = {
     "exit in a test": {"pkg/__init__.py": "def double(x):\n    import os\n\n    os._exit(0)\n"},
     "exit of the session in a test": {"pkg/__init__.py": "def double(x):\n    import pytest\n\n    pytest.exit('ok', 0)\n"},
     "skip in a test": {"pkg/__init__.py": "def double(x):\n    import pytest\n\n    pytest.skip('later')\n"},
+    "xfail in a test": {"pkg/__init__.py": "def double(x):\n    import pytest\n\n    pytest.xfail('known')\n"},
+    "xfail marks put on the tests": {
+        "pkg/__init__.py": "def double(x):\n    import gc, pytest\n\n    for each in gc.get_objects():\n"
+        "        if type(each) is pytest.Function:\n            each.add_marker(pytest.mark.xfail)\n    return x\n"
+    },
+    "a folder where the tests are": {"tests/test_pkg.py": None,
+                                     "tests/test_pkg.py/test_two.py": "def test_two():\n    pass\n"},
+    "a folder where a hidden test comes": {"tests/test_new.py/x.txt": "x\n"},
+    "a link where a hidden test comes": {"tests/test_new.py": "->../pkg/__init__.py"},
+    "descriptors closed": library("import os\n\nos.closerange(3, 400)\n"),
+    "the session's items dropped": {
+        "pkg/__init__.py": "def double(x):\n    import gc, pytest\n\n    for each in gc.get_objects():\n"
+        "        if type(each) is pytest.Session:\n            del each.items[1:]\n    return x\n"
+    },
     "exit at exit": library("import atexit, os\n\natexit.register(os._exit, 0)\n"),
     "passed printed": library("print('tests/test_pkg.py::test_two PASSED')\nprint('\\nPASSED tests/test_pkg.py::test_two')\n"),
     "killed": library("import os, signal\n\nos.kill(os.getpid(), signal.SIGKILL)\n"),

@@ -51,6 +51,11 @@ def test_hidden_test_files_always_go_back() -> None:
     assert back("src/pkg/checks.py", level="off", patch=header, test_patch=header) == ["src/pkg/checks.py"]
 
 
+def test_a_folder_where_a_hidden_test_comes_goes_whole() -> None:
+    header = "--- /dev/null\n+++ b/src/pkg/checks.py\n"
+    assert back("src/pkg/checks.py/x", level="off", test_patch=header) == ["src/pkg/checks.py"]
+
+
 def test_levels() -> None:
     changed = ("conftest.py", "tests/test_a.py", "src/pkg/__init__.py")
     assert back(*changed, level="strict") == ["conftest.py", "tests/test_a.py"]
