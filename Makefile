@@ -14,7 +14,8 @@ SOLVER := conftest_examples/written_solver/solver.py:solve
 .PHONY: demo test lint bench clean venv
 
 demo: venv
-	$(BIN)/python -m pytest task_specs --swegym-solver=gold --swegym-output=$(RECORDS)/gold
+	rm -rf $(RECORDS)
+	$(BIN)/python -m pytest task_specs --swegym-solver=gold --swegym-jobs=2 --swegym-output=$(RECORDS)/gold
 	$(BIN)/python -m pytest task_specs -k itsdangerous --swegym-solver=$(SOLVER) --swegym-output=$(RECORDS)/written
 	@echo "Records of both runs: $(abspath $(RECORDS))"
 

@@ -19,6 +19,7 @@ from pytest_swegym.environments import prepare_repository
 from pytest_swegym.errors import ConfigError
 from pytest_swegym.grading import GRADER_VERSION
 from pytest_swegym.grading import Baseline
+from pytest_swegym.grading import check_task
 from pytest_swegym.grading import measure_baseline
 from pytest_swegym.sandbox.base import Backend
 from pytest_swegym.sandbox.base import Sandbox
@@ -98,6 +99,7 @@ class Lab:
             log.info("measuring the baseline of %s", task.id)
             with self.workspace(task.spec, snapshot) as workspace:
                 baseline = measure_baseline(task, workspace)
+            check_task(task, baseline)
             write_atomic(path, json.dumps(baseline.to_dict()))
         return Prepared(task=task, snapshot=snapshot, baseline=baseline, key=key)
 

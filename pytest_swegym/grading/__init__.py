@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pytest_swegym.grading.baseline import Baseline
+from pytest_swegym.grading.baseline import check_task
 from pytest_swegym.grading.baseline import measure
 from pytest_swegym.grading.baseline import measure_baseline
 from pytest_swegym.grading.grade import GRADER_VERSION
@@ -11,4 +12,13 @@ from pytest_swegym.grading.reward import REWARDS
 from pytest_swegym.grading.reward import compute_reward
 
 
-__all__ = ["GRADER_VERSION", "REWARDS", "Baseline", "compute_reward", "grade", "measure", "measure_baseline"]
+__all__ = [
+    "GRADER_VERSION",
+    "REWARDS",
+    "Baseline",
+    "check_task",
+    "compute_reward",
+    "grade",
+    "measure",
+    "measure_baseline",
+]

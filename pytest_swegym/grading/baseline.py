@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Mapping
 from dataclasses import dataclass
 from dataclasses import field
@@ -12,13 +13,18 @@ from pytest_swegym.errors import GradingError
 from pytest_swegym.grading.integrity import UNORDERLY
 from pytest_swegym.grading.integrity import late_hooks
 from pytest_swegym.grading.integrity import suspicions
+from pytest_swegym.grading.match import canonical
+from pytest_swegym.grading.match import under
 from pytest_swegym.grading.run import Run
 from pytest_swegym.grading.run import place_tests
 from pytest_swegym.grading.run import run_tests
+from pytest_swegym.task import F2P_OK
 from pytest_swegym.task import Outcome
 from pytest_swegym.task import Task
 from pytest_swegym.workspace import Workspace
 
+
+log = logging.getLogger("pytest_swegym.grading")
 
 FORMAT = "swegym.baseline/1"
 
@@ -93,6 +99,29 @@ def measure_baseline(task: Task, workspace: Workspace) -> Baseline:
             f"{task.id}: its tests did not end within {task.spec.limits.timeout:g} s; raise limits.timeout"
         )
     return baseline_of(run, workspace.path)
+
+
+def check_task(task: Task, baseline: Baseline) -> None:
+    """Refuse a task that cannot tell right from wrong, so that it never counts as a solver's loss or gain.
+
+    Raises :class:`GradingError` if no test ran before the patch, if a listed file or folder holds no test, or if every
+    FAIL_TO_PASS test passes already.
+    """
+    runner, f2p = task.spec.runner, task.hidden.fail_to_pass
+    if not baseline.tests:
+        last = baseline.log.decode("utf-8", "replace").strip().splitlines()[-1:]
+        raise GradingError(f"{task.id}: no test ran before the patch (exit code {baseline.exit_code}): {last}")
+    for entry in (*f2p, *task.hidden.pass_to_pass):
+        selector = runner == "pytest" and "::" not in entry
+        if selector and not any(under(entry, test, runner) for test in baseline.tests):
+            raise GradingError(
+                f"{task.id}: {entry!r} names no test that ran; give test ids, or a file or folder of tests"
+            )
+    passing = [test for test in f2p if baseline.tests.get(canonical(test, runner)) in F2P_OK]
+    if f2p and len(passing) == len(f2p):
+        raise GradingError(f"{task.id}: every FAIL_TO_PASS test passes before the patch, such as {passing[0]!r}")
+    if passing:
+        log.warning("%s: %d of its FAIL_TO_PASS tests pass before the patch: %s", task.id, len(passing), passing[:3])
 
 
 def baseline_of(run: Run, workdir: str) -> Baseline:

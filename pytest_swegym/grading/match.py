@@ -36,6 +36,11 @@ def is_selector(listed: str, runner: str, known: Collection[str]) -> bool:
     return listed not in known and any(under(listed, each, runner) for each in known)
 
 
+def is_doctest(test_id: str) -> bool:
+    """Whether pytest made the id from a docstring or a text: it ends in a dotted name or a file's name."""
+    return "." in test_id.partition("::")[2].partition("[")[0]
+
+
 def under(selector: str, test_id: str, runner: str) -> bool:
     """Whether a test lies in the file, folder, module or class called ``selector``."""
     selector = canonical(selector, runner).rstrip("/")

@@ -23,9 +23,9 @@ from pytest_swegym.grading.events import Collected
 from pytest_swegym.grading.events import collect
 from pytest_swegym.grading.events import decode
 from pytest_swegym.grading.match import canonical
+from pytest_swegym.grading.match import is_doctest
 from pytest_swegym.grading.protect import hidden_paths
 from pytest_swegym.grading.protect import is_test_path
-from pytest_swegym.sandbox.base import HOME
 from pytest_swegym.task import Task
 from pytest_swegym.workspace import Workspace
 
@@ -108,7 +108,8 @@ def plan_run(task: Task) -> Plan:
     if ids:
         # For unittest every prefix of an id may be the file; those that are not there are passed over.
         targets = sorted({path for each in ids for path in _files_of(each, runner, start)})
-        likely = [_files_of(each, runner, start)[0] for each in ids]
+        # Beside a product file a new file could change what its doctests find there.
+        likely = [_files_of(each, runner, start)[0] for each in ids if not is_doctest(each)]
     else:
         targets, likely = [], [path for path in hidden if not path.endswith(("conftest.py", "__init__.py"))]
     canaries = make_canaries(likely, ids, runner=runner, start=start)
@@ -214,7 +215,7 @@ def _job(task: Task, plan: Plan, key: bytes, codes: Mapping[str, str]) -> bytes:
         "canaries": list(plan.canaries.files),
         "args": plan.command.args,
         "cwd_on_path": plan.command.cwd_on_path,
-        "xml": f"{HOME}/grade-{secrets.token_hex(8)}/junit.xml" if task.spec.runner == "pytest" else "",
+        "xml": f"/tmp/swegym-{secrets.token_hex(8)}/junit.xml" if task.spec.runner == "pytest" else "",
     }
     return json.dumps(job).encode("ascii")
 

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from pytest_swegym.plugin.options import SETTINGS
+from pytest_swegym.plugin.session import will_run
 from pytest_swegym.plugin.solving import RUN
 
 
@@ -18,8 +19,38 @@ if TYPE_CHECKING:
 
 
 def pytest_configure(config: pytest.Config) -> None:
-    if not hasattr(config, "workerinput"):
-        config.pluginmanager.register(Reporter(config), "swegym-reporter")
+    if hasattr(config, "workerinput"):
+        return
+    config.pluginmanager.register(Reporter(config), "swegym-reporter")
+    if config.stash[SETTINGS].output is not None and (config.stash[SETTINGS].solver or config.stash[SETTINGS].tasks):
+        _check_output(config)
+
+
+def _check_output(config: pytest.Config) -> None:
+    """A folder that cannot be written, or that holds another run, is told before anything is done."""
+    settings = config.stash[SETTINGS]
+    folder = settings.output
+    if folder is None or not will_run(config):
+        return
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise pytest.UsageError(f"--swegym-output={folder}: {error.strerror}; choose another folder") from None
+    if not os.access(folder, os.W_OK | os.X_OK):
+        raise pytest.UsageError(f"--swegym-output={folder}: not writable; choose another folder")
+    if not settings.resume:
+        if any(folder.glob("attempts/*/record.json")):
+            way_out = "add --swegym-resume to continue that run, or choose another folder"
+            raise pytest.UsageError(f"--swegym-output={folder} holds finished attempts; {way_out}")
+        return
+    from pytest_swegym.results import ResultStore
+
+    others = {record.solver for record in ResultStore(root=folder).records()} - {settings.solver or ""}
+    if settings.solver and others:
+        other = sorted(others)[0]
+        raise pytest.UsageError(
+            f"--swegym-resume: {folder} holds attempts of the solver {other!r}; choose another folder"
+        )
 
 
 class Reporter:
@@ -85,11 +116,16 @@ class Reporter:
         if missed and (self._summary or self._settings.solver or self._settings.tasks):
             shown = "nothing was graded" if rate is None else f"{rate:.1%} resolved"
             terminalreporter.write_line(f"swegym: {shown}, below --swegym-fail-under={minimum:g}", red=True)
-        if self._summary is None or verbosity < 0:
+        if self._summary is None:
             return
         from pytest_swegym.plugin.run import run_of
         from pytest_swegym.results.text import explain
         from pytest_swegym.results.text import summary_lines
+
+        if verbosity < 0:
+            first = next(summary_lines(self._summary))
+            terminalreporter.write_line(f"swegym: {first}; records: {run_of(self._config).root}")
+            return
 
         terminalreporter.section("swegym")
         if verbosity > 0:

@@ -22,20 +22,27 @@ if TYPE_CHECKING:
 
 def pytest_report_header(config: pytest.Config) -> str | None:
     settings = config.stash[SETTINGS]
-    return header(config) if settings.solver or settings.tasks else None
+    return header(config, solver="none") if settings.solver or settings.tasks else None
 
 
 def pytest_report_collectionfinish(config: pytest.Config, items: list[pytest.Item]) -> str | None:
     settings = config.stash[SETTINGS]
-    if settings.solver or settings.tasks or not any(PLANNED in item.stash for item in items):
+    tasks = [item for item in items if PLANNED in item.stash]
+    if settings.solver or settings.tasks or not tasks or config.get_verbosity() < 0:
         return None
-    return header(config)
+    from pytest_swegym.plugin.attempts import has_solver
+
+    found = any(has_solver(item) for item in tasks)
+    return header(config, solver="of the conftest" if found else "none (give --swegym-solver)")
 
 
-def header(config: pytest.Config) -> str:
-    """``swegym: solver=gold (option), sandbox=bubblewrap 0.11 (default)``: what is used, and who said so."""
+def header(config: pytest.Config, *, solver: str) -> str:
+    """``swegym: solver=gold (option), sandbox=bubblewrap 0.11 (default)``: what is used, and who said so.
+
+    ``solver`` says who solves if no option does.
+    """
     settings = config.stash[SETTINGS]
-    solver = f"{settings.solver} ({settings.source('solver')})" if settings.solver else "of the conftest"
+    solver = f"{settings.solver} ({settings.source('solver')})" if settings.solver else solver
     names = ("tasks", "attempts", "jobs", "reward", "timeout", "seed", "output", "resume")
     chosen = [
         f"{name}={_shown(settings, name)} ({settings.source(name)})"

@@ -13,7 +13,7 @@ from pytest_swegym.task import AttemptRecord
 from pytest_swegym.task import Outcome
 
 
-#: Rows of a list that are shown; failing tests come first.
+#: Rows of a list that are shown.
 ROWS = 40
 TAIL_LINES = 40
 
@@ -36,7 +36,7 @@ def explain(record: AttemptRecord) -> str:
 
 
 def outcome_table(record: AttemptRecord) -> str:
-    """The listed tests and what each came to, failing ones first."""
+    """The listed tests that do not hold, what each came to, and why the verdict is what it is."""
     lines: list[str] = []
     lines += _list("FAIL_TO_PASS", record.fail_to_pass, F2P_OK)
     lines += _list("PASS_TO_PASS", record.pass_to_pass, P2P_OK)
@@ -50,9 +50,12 @@ def _list(name: str, found: Mapping[str, Outcome], ok: Collection[Outcome]) -> I
     if not found:
         return
     yield f"{name}: {sum(outcome in ok for outcome in found.values())} of {len(found)} hold"
-    rows = sorted(found.items(), key=lambda row: row[1] in ok)
+    rows = [(test, outcome) for test, outcome in found.items() if outcome not in ok]
+    if len(rows) == len(found) and all(outcome is Outcome.MISSING for _, outcome in rows):
+        yield "  none of them ran"
+        return
     for test, outcome in rows[:ROWS]:
-        yield f"  {'ok ' if outcome in ok else 'NOT'} {outcome.value:8} {test}"
+        yield f"  {outcome.value:8} {test}"
     if len(rows) > ROWS:
         yield f"  ... and {len(rows) - ROWS} more"
 

@@ -79,7 +79,8 @@ def _end_processes(folder: Path) -> int:
 
 def _orphaned(groups: Iterable[Path]) -> list[Path]:
     """Control groups of ours whose run folder is gone."""
-    runs = {folder.name for folder in layers.runs_dir().iterdir()}
     prefix = layers.group_prefix()
     found = [group for parent in groups for group in parent.glob(f"{prefix}*") if group.is_dir()]
+    # Listed after the groups: a run that begins just now makes its folder first, and its groups then.
+    runs = {folder.name for folder in layers.runs_dir().iterdir()}
     return [group for group in found if not any(group.name.startswith(f"{prefix}{run}-") for run in runs)]

@@ -64,10 +64,22 @@ def _own(name: str, found: Any) -> LoadedSolver:
     function = made.solve if hasattr(made, "solve") else made
     if not callable(function):
         kind = type(made).__name__
-        raise LoadError(
-            f"solver {name!r} is a {kind}; expected a callable solve(task, workspace) or a class with solve"
-        )
+        raise LoadError(f"solver {name!r} is of type {kind}; expected solve(task, workspace), or a class with solve")
+    if not _takes_two(function):
+        raise LoadError(f"solver {name!r} must take two arguments, (task, workspace)")
     return LoadedSolver(name=name, identity=_code_identity(name, function), function=function)
+
+
+def _takes_two(function: Any) -> bool:
+    import inspect
+
+    try:
+        inspect.signature(function).bind(None, None)
+    except TypeError:
+        return False
+    except ValueError:
+        return True  # written in C: it has no signature to ask
+    return True
 
 
 def _code_identity(name: str, function: Any) -> str:

@@ -110,7 +110,7 @@ def _archive(place: str, digest: str | None, offline: bool, root: Path) -> Sourc
 
 
 def _path(text: str, root: Path) -> Path:
-    return Path(os.path.abspath(root / Path(text.removeprefix("file://")).expanduser()))
+    return Path(os.path.abspath(root / os.path.expanduser(text.removeprefix("file://"))))
 
 
 def _is_git_url(text: str) -> bool:

@@ -58,7 +58,7 @@ def test_unresolved_is_a_failure_that_shows_tests_and_log(project: pytest.Pytest
             "calc-1: unresolved, 0/1 FAIL_TO_PASS, 1/1 PASS_TO_PASS: *",
             "*swegym tests*",
             "FAIL_TO_PASS: 0 of 1 hold",
-            "  NOT failed   tests.test_calc.TestCalc.test_add",
+            "  failed   tests.test_calc.TestCalc.test_add",
             "PASS_TO_PASS: 1 of 1 hold",
             "*swegym test log*",
             "*AssertionError: 2 != 3*",
@@ -176,7 +176,8 @@ def test_quiet_says_less_and_info_is_shown_live(project: pytest.Pytester, rows: 
     result = project.runpytest("--swegym-tasks=rows.jsonl", "--swegym-solver=gold")
     result.stdout.fnmatch_lines(["swegym: *preparing calc-1*", "*= swegym =*"])
     result = project.runpytest("--swegym-tasks=rows.jsonl", "--swegym-solver=gold", "-q")
-    result.stdout.no_fnmatch_line("swegym: *")
+    result.stdout.fnmatch_lines(["swegym: resolved 1/1 (100.0%), *; records: *"])
+    result.stdout.no_fnmatch_line("swegym: *preparing*")
     result.stdout.no_fnmatch_line("*= swegym =*")
 
 

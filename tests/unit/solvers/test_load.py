@@ -31,8 +31,11 @@ def test_a_function_a_method_and_a_class_are_solvers(tmp_path: Path) -> None:
         load_solver(f"mine.py:{name}", root=tmp_path)(SPEC, NOBODY) for name in ("solve", "agent", "Agent", "Called")
     ]
     assert answers == ["a-1", "agent", "agent", "called"]
-    with pytest.raises(LoadError, match="is a int; expected a callable"):
+    with pytest.raises(LoadError, match="is of type int; expected solve"):
         load_solver("mine.py:number", root=tmp_path)
+    (tmp_path / "short.py").write_text("def solve(task):\n    return ''\n")
+    with pytest.raises(LoadError, match=r"must take two arguments, \(task, workspace\)"):
+        load_solver("short.py:solve", root=tmp_path)
 
 
 def test_a_changed_solver_has_another_identity(tmp_path: Path) -> None:
