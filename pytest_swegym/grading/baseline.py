@@ -104,13 +104,14 @@ def measure_baseline(task: Task, workspace: Workspace) -> Baseline:
 def check_task(task: Task, baseline: Baseline) -> None:
     """Refuse a task that cannot tell right from wrong, so that it never counts as a solver's loss or gain.
 
-    Raises :class:`GradingError` if no test ran before the patch, if a listed file or folder holds no test, or if every
-    FAIL_TO_PASS test passes already.
+    Raises :class:`GradingError` if a listed file or folder holds no test, or if every FAIL_TO_PASS test passes before
+    the patch. That no test ran at all is only told: hidden tests may need what the patch brings, to begin at all.
     """
     runner, f2p = task.spec.runner, task.hidden.fail_to_pass
     if not baseline.tests:
-        last = baseline.log.decode("utf-8", "replace").strip().splitlines()[-1:]
-        raise GradingError(f"{task.id}: no test ran before the patch (exit code {baseline.exit_code}): {last}")
+        last = baseline.log.decode("utf-8", "replace").strip().rpartition("\n")[2][-300:]
+        log.warning("%s: no test ran before the patch (exit code %s): %s", task.id, baseline.exit_code, last)
+        return
     for entry in (*f2p, *task.hidden.pass_to_pass):
         selector = runner == "pytest" and "::" not in entry
         if selector and not any(under(entry, test, runner) for test in baseline.tests):
