@@ -15,6 +15,7 @@ from pytest_swegym.sandbox.base import READ_LIMIT
 from pytest_swegym.sandbox.base import ExecResult
 from pytest_swegym.sandbox.base import Sandbox
 from pytest_swegym.sandbox.base import Shell
+from pytest_swegym.sandbox.base import shell_argv
 
 
 #: Largest patch that is made or applied, in bytes.
@@ -48,8 +49,7 @@ class Workspace:
 
     def run(self, command: str, *, timeout: float | None = None, output_limit: int = OUTPUT_LIMIT) -> ExecResult:
         """Run a shell command in the repository's folder, its environment activated. See :meth:`Sandbox.exec`."""
-        argv = ["sh", "-c", 'command -v bash >/dev/null && exec bash -c "$1"; exec sh -c "$1"', "sh", command]
-        return self.sandbox.exec(argv, cwd=self.path, timeout=timeout, output_limit=output_limit)
+        return self.sandbox.exec(shell_argv(command), cwd=self.path, timeout=timeout, output_limit=output_limit)
 
     def shell(self) -> Shell:
         """A persistent shell in the repository's folder."""

@@ -19,6 +19,7 @@ from pytest_swegym.sandbox.base import ExecResult
 from pytest_swegym.sandbox.base import Sandbox
 from pytest_swegym.sandbox.base import SandboxLimits
 from pytest_swegym.sandbox.base import Snapshot
+from pytest_swegym.sandbox.base import shell_argv
 from pytest_swegym.sources import ca_bundle
 from pytest_swegym.sources import index_environment
 from pytest_swegym.sources.redact import redact
@@ -58,8 +59,7 @@ class Build:
 
     def shell(self, command: str, what: str, *, cwd: str = "/") -> ExecResult:
         """One step as the task wrote it, by the sandbox's own shell."""
-        chooser = 'command -v bash >/dev/null && exec bash -c "$1"; exec sh -c "$1"'
-        return self.run(["sh", "-c", chooser, "sh", command], what, cwd=cwd, level=logging.INFO)
+        return self.run(shell_argv(command), what, cwd=cwd, level=logging.INFO)
 
 
 def finish(build: Build, backend: Backend, key: str, *, env: Mapping[str, str], python: str) -> Snapshot:

@@ -25,6 +25,11 @@ HOME = "/.swegym"
 VENV = "/opt/swegym/venv"
 
 
+def shell_argv(command: str) -> list[str]:
+    """The command line that runs ``command`` in the sandbox's bash, or in its sh if it has no bash."""
+    return ["sh", "-c", 'command -v bash >/dev/null && exec bash -c "$1"; exec sh -c "$1"', "sh", command]
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ExecResult:
     """What one command came to. ``duration`` in seconds.

@@ -135,15 +135,11 @@ class EmbeddedSandbox:
 
     def read(self, path: str, *, limit: int = READ_LIMIT) -> bytes:
         """A file's bytes; see :class:`~pytest_swegym.sandbox.base.Sandbox`."""
-        # Twice the limit, for the head is only half of what an output keeps.
-        data = files.check(self._file_command(files.read_argv(path, limit), output_limit=2 * limit + 2), path)
-        if len(data) > limit:
-            raise ValueError(f"{path} holds more than {limit} bytes")
-        return data
+        return files.read(self._file_command, path, limit)
 
     def write(self, path: str, data: bytes, *, mode: int | None = None) -> None:
         """Write a file; see :class:`~pytest_swegym.sandbox.base.Sandbox`."""
-        files.check(self._file_command(files.write_argv(path, mode), stdin=data), path)
+        files.write(self._file_command, path, data, mode)
 
     def upload(self, source: Path, target: str) -> None:
         """Copy a host folder's content in; see :class:`~pytest_swegym.sandbox.base.Sandbox`."""

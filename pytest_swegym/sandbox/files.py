@@ -6,6 +6,7 @@ import errno
 import os
 import posixpath
 import tarfile
+from collections.abc import Callable
 from collections.abc import Iterator
 from pathlib import Path
 from typing import IO
@@ -42,6 +43,20 @@ UNPACK_SCRIPT = 'mkdir -p -- "$1" || exit 1\nexec tar -x -p -f - -C "$1"'
 ENV = {"LC_ALL": "C"}
 #: Seconds for one file to be read or written.
 PATIENCE = 120.0
+
+
+def read(run: Callable[..., ExecResult], path: str, limit: int) -> bytes:
+    """A file's bytes, through ``run``, which runs a command inside. Raises as :meth:`Sandbox.read` does."""
+    # Twice the limit, for the head is only half of what an output keeps.
+    data = check(run(read_argv(path, limit), output_limit=2 * limit + 2), path)
+    if len(data) > limit:
+        raise ValueError(f"{path} holds more than {limit} bytes")
+    return data
+
+
+def write(run: Callable[..., ExecResult], path: str, data: bytes, mode: int | None) -> None:
+    """Write a file through ``run``, which runs a command inside. Raises as :meth:`Sandbox.write` does."""
+    check(run(write_argv(path, mode), stdin=data), path)
 
 
 def read_argv(path: str, limit: int) -> list[str]:
