@@ -20,6 +20,7 @@ LAYERS: tuple[tuple[str, ...], ...] = (
     ("environments",),
     ("workspace",),
     ("solvers", "grading", "tools"),
+    ("session",),
     ("lab", "episode", "agents", "results"),
     ("env", "authoring", "runs"),
     ("training",),
@@ -42,6 +43,9 @@ DOORS = {
     "huggingface_hub": ("rows/",),
     "openai": ("agents/",),
     "gymnasium": ("env/",),
+    "yaml": ("tools/",),
+    "pyarrow": ("rows/",),
+    "prompt_toolkit": ("agents/",),
 }
 FILES = sorted(path for path in PACKAGE.rglob("*.py") if "payload" not in path.parts)
 
@@ -134,6 +138,9 @@ def test_importing_the_package_and_plugin_is_light() -> None:
         "filelock",
         "scipy",
         "numpy",
+        "yaml",
+        "pyarrow",
+        "prompt_toolkit",
     )
     script = (
         f"import sys, pytest_swegym, pytest_swegym.plugin\nprint([name for name in {heavy!r} if name in sys.modules])"

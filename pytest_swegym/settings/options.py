@@ -1,15 +1,24 @@
-"""What a user can choose: the options shared by pytest, its ini file, the environment and the command line."""
+"""Every option: for pytest's command line and ini file, the environment, and our own command line."""
 
 from __future__ import annotations
 
 import argparse
-import math
 from collections.abc import Callable
-from collections.abc import Mapping
 from dataclasses import dataclass
-from dataclasses import field
-from pathlib import Path
 from typing import Any
+
+from pytest_swegym.settings.parse import one_of
+from pytest_swegym.settings.parse import parse_count
+from pytest_swegym.settings.parse import parse_flag
+from pytest_swegym.settings.parse import parse_lines
+from pytest_swegym.settings.parse import parse_path
+from pytest_swegym.settings.parse import parse_rate
+from pytest_swegym.settings.parse import parse_registry
+from pytest_swegym.settings.parse import parse_seconds
+from pytest_swegym.settings.parse import parse_size
+from pytest_swegym.settings.parse import parse_whole
+from pytest_swegym.settings.parse import parse_word
+from pytest_swegym.settings.parse import parse_words
 
 
 #: Sandboxes known by name; anything else is ``module:attr``, or a name that a hook answers to.
@@ -17,102 +26,6 @@ SANDBOXES = ("auto", "bubblewrap", "docker", "podman", "unsafe-host")
 REWARDS = ("resolved", "fraction", "weighted", "delta")
 PROTECT = ("strict", "tests", "off")
 COMPAT = ("same-run", "harness", "off")
-
-
-def _number(text: str, *, kind: Callable[[str], float], low: float, what: str) -> float:
-    try:
-        value = kind(text)
-    except ValueError:
-        raise argparse.ArgumentTypeError(f"expected {what} (got {text!r})") from None
-    if not math.isfinite(value) or value < low:
-        raise argparse.ArgumentTypeError(f"expected {what} (got {text!r})")
-    return value
-
-
-def parse_count(text: str) -> int:
-    return int(_number(text, kind=int, low=1, what="a whole number of at least 1"))
-
-
-def parse_whole(text: str) -> int:
-    return int(_number(text, kind=int, low=0, what="a whole number of at least 0"))
-
-
-def parse_seconds(text: str) -> float:
-    seconds = _number(text, kind=float, low=0, what="seconds above 0")
-    if seconds == 0:
-        raise argparse.ArgumentTypeError(f"expected seconds above 0 (got {text!r})")
-    return seconds
-
-
-def parse_size(text: str) -> float:
-    return _number(text, kind=float, low=0, what="GiB, as a number of at least 0")
-
-
-def parse_registry(text: str) -> str:
-    """``HOST[:PORT][/PATH]``, without a scheme and credentials."""
-    word = parse_word(text).rstrip("/")
-    host = word.split("/")[0]
-    if "@" in word or "://" in word:
-        raise argparse.ArgumentTypeError("expected HOST[:PORT][/PATH] without scheme or login (use docker login)")
-    if not (host == "localhost" or "." in host or ":" in host):
-        raise argparse.ArgumentTypeError(f"expected HOST[:PORT][/PATH] (got {text!r})")
-    return word
-
-
-def parse_rate(text: str) -> float:
-    rate = _number(text, kind=float, low=0, what="a rate between 0 and 1")
-    if rate > 1:
-        raise argparse.ArgumentTypeError(f"expected a rate between 0 and 1 (got {text!r})")
-    return rate
-
-
-def parse_word(text: str) -> str:
-    if not text.strip():
-        raise argparse.ArgumentTypeError("expected a name, got nothing")
-    return text.strip()
-
-
-def parse_words(text: str) -> tuple[str, ...]:
-    """``a,b`` as ``("a", "b")``."""
-    words = tuple(word.strip() for word in text.split(",") if word.strip())
-    if not words:
-        raise argparse.ArgumentTypeError("expected one or more files, got nothing")
-    return words
-
-
-def parse_lines(text: str) -> tuple[str, ...]:
-    """One expression a line, as it is written: a comma may be part of it."""
-    lines = tuple(line.strip() for line in text.splitlines() if line.strip())
-    if not lines:
-        raise argparse.ArgumentTypeError("expected an expression, got nothing")
-    return lines
-
-
-def parse_path(text: str) -> Path:
-    try:
-        return Path(parse_word(text)).expanduser()
-    except RuntimeError:
-        raise argparse.ArgumentTypeError(f"expected a path; {text!r} names the home of nobody") from None
-
-
-def parse_flag(text: str) -> bool:
-    known = {"1": True, "true": True, "yes": True, "on": True, "0": False, "false": False, "no": False, "off": False}
-    if text.strip().lower() not in known:
-        raise argparse.ArgumentTypeError(f"expected true or false (got {text!r})")
-    return known[text.strip().lower()]
-
-
-def one_of(choices: tuple[str, ...], *, or_name: bool) -> Callable[[str], str]:
-    """One of ``choices``; with ``or_name`` also ``module:attr`` or ``file.py:attr``."""
-
-    def parse(text: str) -> str:
-        word = parse_word(text)
-        if word in choices or (or_name and ":" in word):
-            return word
-        more = " or module:attr" if or_name else ""
-        raise argparse.ArgumentTypeError(f"{word!r} is not known; choose from: {', '.join(choices)}{more}")
-
-    return parse
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -213,100 +126,8 @@ OPTIONS: tuple[Option, ...] = (
 )  # fmt: skip
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Settings:
-    """Everything chosen for a run. ``sources`` tells for each name where it came from."""
-
-    solver: str | None = None
-    tasks: tuple[str, ...] = ()
-    split: str | None = None
-    revision: str | None = None
-    filter: tuple[str, ...] = ()
-    shuffle: int | None = None
-    limit: int | None = None
-    environments: Path | None = None
-    sandbox: str = "auto"
-    output: Path | None = None
-    resume: bool = False
-    attempts: int = 1
-    jobs: int = 1
-    reward: str = "resolved"
-    fail_under: float | None = None
-    baseline: Path | None = None
-    alpha: float = 0.05
-    max_infra: float | None = None
-    no_cache: bool = False
-    timeout: float | None = None
-    solve_timeout: float | None = None
-    seed: int = 0
-    mirror: Path | None = None
-    offline: bool = False
-    registry: str = ""
-    disk_budget: float | None = None
-    protect: str = "strict"
-    compat: str = "same-run"
-    sources: Mapping[str, str] = field(default_factory=dict)
-
-    def source(self, name: str) -> str:
-        return self.sources.get(name, "default")
-
-
 def option(name: str) -> Option:
     return next(found for found in OPTIONS if found.name == name)
-
-
-def resolve(
-    options: Callable[[Option], Any],
-    ini: Callable[[Option], Any],
-    environ: Mapping[str, str],
-    *,
-    cwd: Path,
-    ini_dir: Path,
-) -> Settings:
-    """Option, then environment, then ini, then default. Relative paths start at ``cwd``, in the ini at ``ini_dir``.
-
-    Raises :class:`argparse.ArgumentTypeError`, naming the ini value or variable that is wrong.
-    """
-    values: dict[str, Any] = {}
-    sources: dict[str, str] = {}
-    for entry in OPTIONS:
-        name = entry.name.replace("-", "_")
-        value, source = _choose(entry, options, ini, environ)
-        base = ini_dir if source == "ini" else cwd
-        if isinstance(value, Path):
-            value = base / value
-        elif entry.is_list and source == "ini":
-            value = tuple(_anchored(word, base) for word in value) if name == "tasks" else value
-        values[name], sources[name] = value, source
-    return Settings(**values, sources=sources)
-
-
-def _choose(
-    entry: Option, options: Callable[[Option], Any], ini: Callable[[Option], Any], environ: Mapping[str, str]
-) -> tuple[Any, str]:
-    given = options(entry)
-    if given is not None:
-        return given, "option"
-    if environ.get(entry.env):
-        return _parsed(entry, environ[entry.env], f"environment variable {entry.env}"), "environment"
-    written = ini(entry)
-    if written is None or written == []:
-        return entry.default, "default"
-    if entry.is_list:
-        return tuple(word for line in written for word in entry.parse(line)), "ini"
-    return _parsed(entry, str(written), f"ini value {entry.dest}"), "ini"
-
-
-def _parsed(entry: Option, text: str, what: str) -> Any:
-    try:
-        return entry.parse(text)
-    except argparse.ArgumentTypeError as error:
-        raise argparse.ArgumentTypeError(f"{what}: {error}") from None
-
-
-def _anchored(word: str, base: Path) -> str:
-    """A task file of an ini is relative to the ini; what is no file there is another kind of source."""
-    return str(base / word) if (base / word).exists() else word
 
 
 def add_option(add: Callable[..., Any], entry: Option, *, prefix: str = "swegym-") -> None:

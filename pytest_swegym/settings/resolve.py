@@ -1,0 +1,106 @@
+"""One :class:`Settings` out of options, environment and ini."""
+
+from __future__ import annotations
+
+import argparse
+from collections.abc import Callable
+from collections.abc import Mapping
+from dataclasses import dataclass
+from dataclasses import field
+from pathlib import Path
+from typing import Any
+
+from pytest_swegym.settings.options import OPTIONS
+from pytest_swegym.settings.options import Option
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Settings:
+    """Everything chosen for a run. ``sources`` tells for each name where it came from."""
+
+    solver: str | None = None
+    tasks: tuple[str, ...] = ()
+    split: str | None = None
+    revision: str | None = None
+    filter: tuple[str, ...] = ()
+    shuffle: int | None = None
+    limit: int | None = None
+    environments: Path | None = None
+    sandbox: str = "auto"
+    output: Path | None = None
+    resume: bool = False
+    attempts: int = 1
+    jobs: int = 1
+    reward: str = "resolved"
+    fail_under: float | None = None
+    baseline: Path | None = None
+    alpha: float = 0.05
+    max_infra: float | None = None
+    no_cache: bool = False
+    timeout: float | None = None
+    solve_timeout: float | None = None
+    seed: int = 0
+    mirror: Path | None = None
+    offline: bool = False
+    registry: str = ""
+    disk_budget: float | None = None
+    protect: str = "strict"
+    compat: str = "same-run"
+    sources: Mapping[str, str] = field(default_factory=dict)
+
+    def source(self, name: str) -> str:
+        return self.sources.get(name, "default")
+
+
+def resolve(
+    options: Callable[[Option], Any],
+    ini: Callable[[Option], Any],
+    environ: Mapping[str, str],
+    *,
+    cwd: Path,
+    ini_dir: Path,
+) -> Settings:
+    """Option, then environment, then ini, then default. Relative paths start at ``cwd``, in the ini at ``ini_dir``.
+
+    Raises :class:`argparse.ArgumentTypeError`, naming the ini value or variable that is wrong.
+    """
+    values: dict[str, Any] = {}
+    sources: dict[str, str] = {}
+    for entry in OPTIONS:
+        name = entry.name.replace("-", "_")
+        value, source = _choose(entry, options, ini, environ)
+        base = ini_dir if source == "ini" else cwd
+        if isinstance(value, Path):
+            value = base / value
+        elif entry.is_list and source == "ini":
+            value = tuple(_anchored(word, base) for word in value) if name == "tasks" else value
+        values[name], sources[name] = value, source
+    return Settings(**values, sources=sources)
+
+
+def _choose(
+    entry: Option, options: Callable[[Option], Any], ini: Callable[[Option], Any], environ: Mapping[str, str]
+) -> tuple[Any, str]:
+    given = options(entry)
+    if given is not None:
+        return given, "option"
+    if environ.get(entry.env):
+        return _parsed(entry, environ[entry.env], f"environment variable {entry.env}"), "environment"
+    written = ini(entry)
+    if written is None or written == []:
+        return entry.default, "default"
+    if entry.is_list:
+        return tuple(word for line in written for word in entry.parse(line)), "ini"
+    return _parsed(entry, str(written), f"ini value {entry.dest}"), "ini"
+
+
+def _parsed(entry: Option, text: str, what: str) -> Any:
+    try:
+        return entry.parse(text)
+    except argparse.ArgumentTypeError as error:
+        raise argparse.ArgumentTypeError(f"{what}: {error}") from None
+
+
+def _anchored(word: str, base: Path) -> str:
+    """A task file of an ini is relative to the ini; what is no file there is another kind of source."""
+    return str(base / word) if (base / word).exists() else word
