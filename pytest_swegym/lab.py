@@ -37,6 +37,7 @@ from pytest_swegym.sources import make_source
 from pytest_swegym.sources import release_pair
 from pytest_swegym.task import Task
 from pytest_swegym.task import TaskSpec
+from pytest_swegym.workspace import Occasion
 from pytest_swegym.workspace import Workspace
 
 
@@ -165,14 +166,23 @@ class Lab:
             write_atomic(path, json.dumps(baseline.to_dict()))
         return Prepared(task=task, snapshot=snapshot, baseline=baseline, key=key)
 
-    def workspace(self, spec: TaskSpec, snapshot: Snapshot, *, network: bool = False) -> Workspace:
-        """A fresh fork of a repository snapshot."""
+    def workspace(
+        self,
+        spec: TaskSpec,
+        snapshot: Snapshot,
+        *,
+        network: bool = False,
+        occasion: Occasion | None = None,
+        begin: Snapshot | None = None,
+    ) -> Workspace:
+        """A fresh fork of a repository snapshot; with ``begin`` it starts from that moment of an earlier workspace."""
         limits = SandboxLimits(memory_mb=spec.limits.memory_mb, cpus=spec.limits.cpus, pids=spec.limits.pids)
+        base = with_variables(snapshot, spec)
 
-        def fork() -> Sandbox:
-            return self.backend.start(with_variables(snapshot, spec), limits=limits, network=network)
+        def fork(at: Snapshot | None = None) -> Sandbox:
+            return self.backend.start(at or base, limits=limits, network=network)
 
-        return Workspace(fork(), spec.workdir, fork=fork)
+        return Workspace(fork(begin), spec.workdir, fork=fork, occasion=occasion)
 
     def close(self) -> None:
         """End every sandbox of the run. Twice is fine."""

@@ -4,7 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
 from types import TracebackType
+from typing import TYPE_CHECKING
 
 from pytest_swegym.environments.basegit import git_env
 from pytest_swegym.errors import PatchError
@@ -15,7 +18,13 @@ from pytest_swegym.sandbox.base import READ_LIMIT
 from pytest_swegym.sandbox.base import ExecResult
 from pytest_swegym.sandbox.base import Sandbox
 from pytest_swegym.sandbox.base import Shell
+from pytest_swegym.sandbox.base import Snapshot
 from pytest_swegym.sandbox.base import shell_argv
+
+
+if TYPE_CHECKING:
+    from pytest_swegym.session import StepReward
+    from pytest_swegym.tools import Toolset
 
 
 #: Largest patch that is made or applied, in bytes.
@@ -33,16 +42,39 @@ APPLY_CHAIN: tuple[tuple[str, tuple[str, ...]], ...] = (
 )
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Occasion:
+    """What a solver that acts step by step may know of its attempt.
+
+    ``seed`` is the attempt's own. ``folder``, on the host, is where its trajectory belongs (``None``: nowhere).
+    ``tools`` are installed in the workspace. ``step_reward`` makes the reward of a step, where the run has one.
+    """
+
+    number: int = 0
+    seed: int = 0
+    folder: Path | None = None
+    tools: Toolset | None = None
+    step_reward: StepReward | None = None
+
+
 class Workspace:
     """The repository inside a sandbox: run, read, write, diff, apply, reset.
 
-    ``path`` is the repository's folder inside; relative paths are relative to it. ``fork`` makes a fresh sandbox of the
-    same snapshot, for :meth:`reset`.
+    ``path`` is the repository's folder inside; relative paths are relative to it. ``fork`` starts a sandbox of a
+    snapshot, or of the one that all began with, for :meth:`reset`, :meth:`rewind` and :meth:`branch`.
     """
 
-    def __init__(self, sandbox: Sandbox, path: str = "/testbed", *, fork: Callable[[], Sandbox] | None = None) -> None:
+    def __init__(
+        self,
+        sandbox: Sandbox,
+        path: str = "/testbed",
+        *,
+        fork: Callable[[Snapshot | None], Sandbox] | None = None,
+        occasion: Occasion | None = None,
+    ) -> None:
         self.sandbox = sandbox
         self.path = path
+        self.occasion = occasion or Occasion()
         self._fork = fork
 
     # -- working in it -----------------------------------------------------------------------------
@@ -125,7 +157,35 @@ class Workspace:
             self._put_back("HEAD")
             return
         self.sandbox.close()
-        self.sandbox = self._fork()
+        self.sandbox = self._fork(None)
+
+    def snapshot(self) -> Snapshot:
+        """The present files as a snapshot; see :meth:`~pytest_swegym.sandbox.base.Sandbox.snapshot`."""
+        return self.sandbox.snapshot()
+
+    def rewind(self, snapshot: Snapshot) -> None:
+        """Go back to a snapshot of this workspace or of one branched from it: every process ends, every file is as then.
+
+        Raises :class:`SandboxError` if this workspace cannot be forked.
+        """
+        fork = self._forker()
+        self.sandbox.close()
+        self.sandbox = fork(snapshot)
+
+    def branch(self, snapshot: Snapshot | None = None) -> Workspace:
+        """Another workspace that goes on from ``snapshot`` (default: from now). Raises as :meth:`rewind`."""
+        fork = self._forker()
+        sandbox = fork(self.snapshot() if snapshot is None else snapshot)
+        return Workspace(sandbox, self.path, fork=self._fork, occasion=self.occasion)
+
+    def _forker(self) -> Callable[[Snapshot | None], Sandbox]:
+        if self._fork is None:
+            raise SandboxError("this workspace was made of a single sandbox: it cannot be forked")
+        return self._fork
+
+    def tree(self) -> str:
+        """The present files' name: the id of their git tree, equal for equal content; ignored files do not count."""
+        return self._tree()
 
     def _put_back(self, tree: str) -> None:
         script = 'git read-tree "$0" && git checkout-index -f -a -q && exec git clean -fdq'

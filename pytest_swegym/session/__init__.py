@@ -1,0 +1,48 @@
+"""An episode played step by step: what an action does, and what is seen of it."""
+
+from __future__ import annotations
+
+from pytest_swegym.session.actions import Action
+from pytest_swegym.session.actions import Close
+from pytest_swegym.session.actions import Command
+from pytest_swegym.session.actions import Forfeit
+from pytest_swegym.session.actions import Invalid
+from pytest_swegym.session.actions import Patch
+from pytest_swegym.session.actions import Start
+from pytest_swegym.session.actions import Submit
+from pytest_swegym.session.actions import ToolCall
+from pytest_swegym.session.actions import WriteFile
+from pytest_swegym.session.observation import Observation
+from pytest_swegym.session.observation import Remaining
+from pytest_swegym.session.observation import Turn
+from pytest_swegym.session.protocols import PROTOCOLS
+from pytest_swegym.session.protocols import Protocol
+from pytest_swegym.session.protocols import load_protocol
+from pytest_swegym.session.session import Moment
+from pytest_swegym.session.session import Session
+from pytest_swegym.session.session import SessionLimits
+from pytest_swegym.session.session import StepReward
+
+
+__all__ = [
+    "PROTOCOLS",
+    "Action",
+    "Close",
+    "Command",
+    "Forfeit",
+    "Invalid",
+    "Moment",
+    "Observation",
+    "Patch",
+    "Protocol",
+    "Remaining",
+    "Session",
+    "SessionLimits",
+    "Start",
+    "StepReward",
+    "Submit",
+    "ToolCall",
+    "Turn",
+    "WriteFile",
+    "load_protocol",
+]

@@ -1,0 +1,156 @@
+"""What actions do inside the sandbox: one shell for the player's commands, another for what we look at."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+from typing import Any
+
+from pytest_swegym.errors import ConfigError
+from pytest_swegym.sandbox.base import HOME
+from pytest_swegym.sandbox.base import ExecResult
+from pytest_swegym.sandbox.base import Shell
+from pytest_swegym.session import actions as a
+from pytest_swegym.task import TaskSpec
+from pytest_swegym.workspace import Workspace
+
+
+if TYPE_CHECKING:
+    from pytest_swegym.session.session import SessionLimits
+    from pytest_swegym.tools import Toolset
+
+
+#: Where the tools ``submit`` and ``forfeit`` say that the episode is to end.
+_ENDED = f"{HOME}/tools/ended"
+#: Bytes of what state commands print.
+_STATE_LIMIT = 64 * 1024
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Seen:
+    """What came of one action; ``ending`` if it ended the episode."""
+
+    output: str = ""
+    exit_code: int | None = None
+    timed_out: bool = False
+    truncated: bool = False
+    notice: str = ""
+    ending: str = ""
+
+
+class Execution:
+    """Runs the actions of one episode in its workspace."""
+
+    def __init__(self, task: TaskSpec, workspace: Workspace, tools: Toolset | None, limits: SessionLimits) -> None:
+        self._task, self._workspace, self._tools, self._limits = task, workspace, tools, limits
+        self._shell: Shell | None = None
+        self._watcher: Shell | None = None
+
+    def run(self, action: a.Action, *, within: float | None) -> Seen:
+        """Do it; ``within`` so many seconds, if less than the limit of a command is left."""
+        if isinstance(action, a.Command):
+            return self._command(action.command, action.timeout, within)
+        if isinstance(action, a.ToolCall):
+            return self._call(action, within)
+        if isinstance(action, a.WriteFile):
+            return self._write(action)
+        if isinstance(action, a.Submit):
+            return Seen(ending="submit", notice="Submitted.")
+        if isinstance(action, a.Forfeit):
+            return Seen(ending="forfeit", notice="Forfeited: nothing is submitted.")
+        if isinstance(action, a.Close):
+            return Seen(ending="close")
+        return self._again(action)
+
+    def _command(self, command: str, timeout: float | None, within: float | None) -> Seen:
+        limits = [limit for limit in (timeout, self._limits.command_seconds, within) if limit is not None]
+        try:
+            result = self.shell().run(command, timeout=min(limits), output_limit=self._limits.step_output)
+        except ValueError as error:  # a NUL character
+            return Seen(notice=str(error))
+        notice = f"The command was ended: it ran longer than {min(limits):g} s." if result.timed_out else ""
+        return Seen(
+            output=result.stdout.decode("utf-8", "replace"),
+            exit_code=result.exit_code,
+            timed_out=result.timed_out,
+            truncated=result.truncated,
+            notice=notice,
+            ending=self._ended(),
+        )
+
+    def _call(self, call: a.ToolCall, within: float | None) -> Seen:
+        if self._tools is None:
+            return Seen(notice=f"There is no tool {call.name!r}: none are installed.")
+        try:
+            command = self._tools.command(call.name, call.arguments)
+        except ConfigError as error:
+            return Seen(notice=str(error))
+        return self._command(command, None, within)
+
+    def _write(self, action: a.WriteFile) -> Seen:
+        try:
+            self._workspace.write(action.path, action.content)
+        except (OSError, ValueError) as error:
+            return Seen(notice=f"File {action.path} not written: {error}", exit_code=1)
+        return Seen(notice=f"File {action.path} written.", exit_code=0)
+
+    def _again(self, action: a.Action) -> Seen:
+        task_id = action.task_id if isinstance(action, a.Start) else None
+        if task_id not in (None, self._task.instance_id):
+            return Seen(notice=f"Task {task_id} not found.")
+        self.close()
+        self._workspace.reset()
+        return Seen(notice="The task begins anew.")
+
+    # -- shells ----------------------------------------------------------------------------------
+
+    def shell(self) -> Shell:
+        """The player's shell; it lives on from step to step."""
+        if self._shell is None:
+            self._shell = self._workspace.shell()
+        return self._shell
+
+    def _look(self, command: str, limit: int) -> ExecResult:
+        """Run a command of ours, in a shell that the player's commands do not touch."""
+        if self._watcher is None:
+            self._watcher = self._workspace.shell()
+        return self._watcher.run(command, timeout=30, output_limit=limit)
+
+    def _ended(self) -> str:
+        if self._tools is None:
+            return ""
+        # Taken away once read, so that a moment to come back to never has it.
+        told = self._look(f"[ -e {_ENDED} ] && head -c 16 {_ENDED} && rm -f {_ENDED}", 64)
+        word = told.stdout.decode("utf-8", "replace").strip()
+        return word if word in ("submit", "forfeit") else ""
+
+    def tool_state(self) -> Mapping[str, Any]:
+        """What the tools' state commands print, joined; what is no JSON object is left out."""
+        found: dict[str, Any] = {}
+        for command in self._tools.state_commands if self._tools is not None else ():
+            printed = self._look(command, _STATE_LIMIT).stdout
+            try:
+                state = json.loads(printed)
+            except ValueError:
+                continue
+            found.update(state if isinstance(state, dict) else {})
+        return found
+
+    def state(self) -> bytes:
+        """The player's shell as something :meth:`resume` takes."""
+        return self._shell.state() if self._shell is not None else b""
+
+    def resume(self, state: bytes) -> None:
+        """Go on in the workspace as it is now, with a new shell in the state of an old one."""
+        self.close()
+        if state:
+            self.shell().restore(state)
+
+    def close(self) -> None:
+        """End both shells. Twice is fine."""
+        for shell in (self._shell, self._watcher):
+            if shell is not None:
+                shell.close()
+        self._shell = self._watcher = None
