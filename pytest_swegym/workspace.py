@@ -164,7 +164,7 @@ class Workspace:
         return self.sandbox.snapshot()
 
     def rewind(self, snapshot: Snapshot) -> None:
-        """Go back to a snapshot of this workspace or of one branched from it: every process ends, all files are as then.
+        """Go back to a snapshot of this workspace or of one branched from it: processes end, all files are as then.
 
         Raises :class:`SandboxError` if this workspace cannot be forked.
         """

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 from typing import Any
 
+from pytest_swegym.environments.basegit import git_env
 from pytest_swegym.errors import ConfigError
 from pytest_swegym.sandbox.base import HOME
 from pytest_swegym.sandbox.base import ExecResult
@@ -26,11 +27,12 @@ if TYPE_CHECKING:
 _ENDED = f"{HOME}/tools/ended"
 #: Bytes of what state commands print.
 _STATE_LIMIT = 64 * 1024
+_GIT = " ".join(sorted({*git_env("")} - {"LC_ALL"}))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Seen:
-    """What came of one action; ``ending`` if it ended the episode."""
+    """What came of one action; ``ending`` if it ended the episode, ``anew`` if it put everything back to the start."""
 
     output: str = ""
     exit_code: int | None = None
@@ -38,6 +40,7 @@ class Seen:
     truncated: bool = False
     notice: str = ""
     ending: str = ""
+    anew: bool = False
 
 
 class Execution:
@@ -102,7 +105,7 @@ class Execution:
             return Seen(notice=f"Task {task_id} not found.")
         self.close()
         self._workspace.reset()
-        return Seen(notice="The task begins anew.")
+        return Seen(notice="The task begins anew.", anew=True)
 
     # -- shells ----------------------------------------------------------------------------------
 
@@ -113,9 +116,10 @@ class Execution:
         return self._shell
 
     def _look(self, command: str, limit: int) -> ExecResult:
-        """Run a command of ours, in a shell that the player's commands do not touch."""
+        """Run a command of ours, in a shell that the player's commands do not touch; git means our copy of the base."""
         if self._watcher is None:
-            self._watcher = self._workspace.shell()
+            path = self._workspace.path
+            self._watcher = self._workspace.sandbox.shell(cwd=path, env=git_env(path))
         return self._watcher.run(command, timeout=30, output_limit=limit)
 
     def _ended(self) -> str:
@@ -126,11 +130,17 @@ class Execution:
         word = told.stdout.decode("utf-8", "replace").strip()
         return word if word in ("submit", "forfeit") else ""
 
+    def tree(self) -> str:
+        """The name of the present files; as :meth:`Workspace.tree`, yet with no process started but git's."""
+        told = self._look("git add -A -- . >/dev/null 2>&1; git write-tree 2>/dev/null", 256)
+        name = told.stdout.decode("ascii", "replace").strip()
+        return name if told.exit_code == 0 and name else self._workspace.tree()
+
     def tool_state(self) -> Mapping[str, Any]:
         """What the tools' state commands print, joined; what is no JSON object is left out."""
         found: dict[str, Any] = {}
         for command in self._tools.state_commands if self._tools is not None else ():
-            printed = self._look(command, _STATE_LIMIT).stdout
+            printed = self._look(f"(unset {_GIT}\n{command}\n)", _STATE_LIMIT).stdout
             try:
                 state = json.loads(printed)
             except ValueError:

@@ -221,7 +221,12 @@ class Session:
             return Seen(notice=action.message)
         if isinstance(action, a.Patch):
             return self._apply(action.patches)
-        return self._execution.run(action, within=self._left("seconds"))
+        seen = self._execution.run(action, within=self._left("seconds"))
+        if seen.anew:
+            self.patches = ()
+            if self._step_reward is not None:
+                self._step_reward.begin(self)
+        return seen
 
     def _apply(self, patches: Sequence[str]) -> Seen:
         said = []
@@ -236,7 +241,7 @@ class Session:
     def _observed(self, seen: Seen, *, action: a.Action | None = None, text: str | None = None) -> Observation:
         diff, tree = self.observation.diff, self.observation.tree
         if self._watch and seen.ending != "sandbox":
-            now = self.workspace.tree()
+            now = self._execution.tree()
             diff = diff if now == tree else self.workspace.diff()
             tree = now
         observation = Observation(
