@@ -12,6 +12,7 @@ from pytest_swegym.session.protocols.base import Protocol
 PROTOCOLS = {
     "json": "pytest_swegym.session.protocols.json:JsonProtocol",
     "execute": "pytest_swegym.session.protocols.execute:ExecuteProtocol",
+    "execute-plan": "pytest_swegym.session.protocols.execute:PlanProtocol",
     "patch": "pytest_swegym.session.protocols.patch:PatchProtocol",
     "tools": "pytest_swegym.session.protocols.tools:ToolsProtocol",
 }

@@ -51,6 +51,8 @@ class JsonProtocol(Protocol):
     def tell(self, action: Action, seen: Observation) -> str:
         if isinstance(action, Submit):
             return "Code submitted."
+        if not seen.notice:
+            return seen.output
         return "\n".join(text for text in (seen.output.rstrip("\n"), seen.notice) if text)
 
     def write(self, action: Action) -> str:
@@ -61,7 +63,7 @@ class JsonProtocol(Protocol):
         elif isinstance(action, WriteFile):
             plain = {"action": "write_file", "path": action.path, "content": action.content}
         elif isinstance(action, Start):
-            plain = {"action": "reset"} | ({"task_id": action.task_id} if action.task_id else {})
+            plain = {"action": "reset"} | ({"task_id": action.task_id} if action.task_id is not None else {})
         elif isinstance(action, Close):
             plain = {"action": "exit" if action.leave else "close"}
         elif isinstance(action, (Submit, Forfeit)):
@@ -75,7 +77,8 @@ def _action(data: dict[str, Any]) -> Action:
     name = data["action"]
     if name == "command":
         timeout = data.get("timeout")
-        if timeout is not None and (isinstance(timeout, bool) or not isinstance(timeout, (int, float)) or timeout <= 0):
+        number = isinstance(timeout, (int, float)) and not isinstance(timeout, bool)
+        if timeout is not None and not (number and timeout > 0):
             return Invalid(message="command: timeout must be seconds above 0")
         return _texts(data, "command") or Command(command=data["command"], timeout=timeout)
     if name == "write_file":

@@ -94,13 +94,15 @@ class ToolsProtocol(Protocol):
     def write(self, action: Action) -> str:
         if isinstance(action, ToolCall):
             return _call(action.name, action.arguments)
-        if isinstance(action, Command):
+        if isinstance(action, Command) and action.timeout is None:
             return _call("bash", {"command": action.command})
         if isinstance(action, WriteFile):
             return _call("write_file", {"path": action.path, "content": action.content})
-        if isinstance(action, (Submit, Forfeit)):
-            return _call(type(action).__name__.lower(), {})
-        raise ValueError(f"the tools protocol has no {type(action).__name__}")
+        if isinstance(action, Submit):
+            return _call("submit", {})
+        if isinstance(action, Forfeit) and self.tools is not None and "forfeit" in self.tools.tools:
+            return _call("forfeit", {})
+        raise ValueError(f"the tools protocol has no {type(action).__name__} like this")
 
 
 def _call(name: str, arguments: Mapping[str, Any]) -> str:
