@@ -126,7 +126,7 @@ class Execution:
         if self._tools is None:
             return ""
         # Taken away once read, so that a moment to come back to never has it.
-        told = self._look(f"[ -e {_ENDED} ] && head -c 16 {_ENDED} && rm -f {_ENDED}", 64)
+        told = self._look(f"[ -f {_ENDED} ] && head -c 16 {_ENDED} && rm -f {_ENDED}", 64)
         word = told.stdout.decode("utf-8", "replace").strip()
         return word if word in ("submit", "forfeit") else ""
 

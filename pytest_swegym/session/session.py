@@ -190,8 +190,8 @@ class Session:
         if self.ending:
             seen = Seen(notice="The episode has ended; no action is taken any more.")
             return Turn(
-                given=given, action=action, observation=self._observed(seen, action=action),
-                terminated=True, ending=self.ending, started_at=started_at,
+                given=given, action=action, observation=self._observed(seen, action=action), started_at=started_at,
+                **self._how_ended(),
             )  # fmt: skip
         self._step += 1
         try:
@@ -206,15 +206,18 @@ class Session:
             action=action,
             observation=self.observation,
             reward=self._rewarded(action),
-            terminated=self.ending in ("submit", "forfeit", "close"),
-            truncated=self.ending in ("steps", "seconds", "output", "cost", "sandbox"),
-            ending=self.ending,
+            **self._how_ended(),
             started_at=started_at,
             seconds=round(time.monotonic() - begin, 6),
         )
         if self._trajectory is not None:
             self._trajectory.step(_line(turn))
         return turn
+
+    def _how_ended(self) -> dict[str, Any]:
+        """The player ended it, or a limit (or what became of the sandbox) did; or it goes on."""
+        by_player = self.ending in ("submit", "forfeit", "close")
+        return {"ending": self.ending, "terminated": by_player, "truncated": self.done and not by_player}
 
     def _execute(self, action: a.Action) -> Seen:
         if isinstance(action, a.Invalid):
