@@ -5,7 +5,8 @@
     SwegymError
     ├── ConfigError               an option, name or value is wrong: the user can mend it
     │   ├── SpecError             a task's field is wrong (names field, file and allowed values)
-    │   └── LoadError             'module:attr' or 'file.py:attr' could not be loaded
+    │   ├── LoadError             'module:attr' or 'file.py:attr' could not be loaded
+    │   └── ToolError             a tool folder is wrong, or a tool was called wrongly
     ├── InfraError                the machinery failed: never the patch's fault, never counted against it
     │   ├── UnrunnableTask        the row of a task lacks what it needs to run (names what)
     │   ├── SandboxError          a sandbox backend failed
@@ -45,6 +46,10 @@ class SpecError(ConfigError):
 
 class LoadError(ConfigError):
     """``module:attr`` or ``file.py:attr`` could not be loaded."""
+
+
+class ToolError(ConfigError):
+    """A tool folder is wrong (names file and key), or a tool was called wrongly (names the argument)."""
 
 
 class InfraError(SwegymError):

@@ -51,7 +51,7 @@ def activation(build: Build, workdir: str) -> dict[str, str]:
         "CONDA_SHLVL": "1",
     }
     env.update(_configured(build, prefix))
-    env.update(_changed(build.sandbox.exec(shell_argv(_HOOKS), env=env, timeout=60)))
+    env.update(changed(build.sandbox.exec(shell_argv(_HOOKS), env=env, timeout=60)))
     return env
 
 
@@ -65,7 +65,7 @@ def _configured(build: Build, prefix: str) -> dict[str, str]:
     return _plain(given) if isinstance(given, dict) else {}
 
 
-def _changed(result: ExecResult) -> dict[str, str]:
+def changed(result: ExecResult) -> dict[str, str]:
     """The variables that the activation scripts set."""
     before, apart, after = result.stdout.partition(b"\0\0")
     if not apart or result.exit_code != 0:

@@ -47,7 +47,7 @@ DOORS = {
     "pyarrow": ("rows/",),
     "prompt_toolkit": ("agents/",),
 }
-FILES = sorted(path for path in PACKAGE.rglob("*.py") if "payload" not in path.parts)
+FILES = sorted(path for path in PACKAGE.rglob("*.py") if not {"payload", "shipped"} & {*path.parts})
 
 
 def imports(path: Path) -> Iterator[str]:
