@@ -101,9 +101,7 @@ class Attempt:
         """The solver's workspace, in a sandbox of its own."""
         prepared = self.checkout()
         network = self.task.spec.limits.network
-        return self._once(
-            "sandbox", lambda: self._lab.workspace(prepared.task.spec, prepared.snapshot, network=network)
-        )
+        return self._once("sandbox", lambda: self._lab.workspace(prepared.task.spec, prepared.solving, network=network))
 
     def solve(self) -> str:
         """The solver's patch; its sandbox ends here. Raises :class:`SolverError` or :class:`PatchError`."""

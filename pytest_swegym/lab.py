@@ -37,6 +37,7 @@ from pytest_swegym.sources import make_source
 from pytest_swegym.sources import release_pair
 from pytest_swegym.task import Task
 from pytest_swegym.task import TaskSpec
+from pytest_swegym.tools import Toolset
 from pytest_swegym.workspace import Occasion
 from pytest_swegym.workspace import Workspace
 
@@ -48,7 +49,7 @@ log = logging.getLogger("pytest_swegym.lab")
 class Prepared:
     """A task ready to be attempted: its hidden part in full, its repository snapshot, its measured baseline.
 
-    ``environment`` says what the snapshot was made of.
+    ``environment`` says what the snapshot was made of. ``tooled`` is the snapshot with the run's tools, if it has any.
     """
 
     task: Task
@@ -56,13 +57,20 @@ class Prepared:
     baseline: Baseline
     key: str
     environment: str = ""
+    tooled: Snapshot | None = None
+
+    @property
+    def solving(self) -> Snapshot:
+        """What a solver's workspace starts from; grading never sees the tools."""
+        return self.tooled or self.snapshot
 
 
 class Lab:
     """What all attempts of a run share: the backend, and every task prepared once. Safe to use from several threads.
 
     ``mirror`` names a folder of bare repositories, ``root`` the folder that relative repositories start from. With
-    ``grades``, a patch that the same tests graded before keeps its grade; ``disk`` holds a budget.
+    ``grades``, a patch that the same tests graded before keeps its grade; ``disk`` holds a budget. ``tools`` are
+    installed in the workspaces of solvers, and of nobody else.
     """
 
     def __init__(
@@ -76,8 +84,10 @@ class Lab:
         compat: str = "same-run",
         grades: GradeCache | None = None,
         disk: Disk | None = None,
+        tools: Toolset | None = None,
     ) -> None:
         self.backend = backend
+        self.tools = tools
         self.protect = protect
         self.compat = compat
         self.grades = grades
@@ -109,8 +119,8 @@ class Lab:
         """Keep the snapshot for an attempt; false if it went since an earlier one, to make room on the disk."""
         if not isinstance(self.backend, Keeper):
             return True
-        release = self.backend.hold(prepared.snapshot)
-        if again and self.backend.find(prepared.snapshot.key) is None:
+        release = self.backend.hold(prepared.solving)
+        if again and self.backend.find(prepared.solving.key) is None:
             release()
             return False
         self._holds[name].append(release)
@@ -125,7 +135,10 @@ class Lab:
 
     def _prepare(self, task: Task) -> Prepared:
         concrete, snapshot, environment = self.located(task)
-        return replace(self.measured(concrete, snapshot), environment=environment)
+        tooled = None
+        if self.tools is not None:
+            tooled = self.tools.install(self.backend, snapshot, task.spec, offline=self._offline)
+        return replace(self.measured(concrete, snapshot), environment=environment, tooled=tooled)
 
     def located(self, task: Task) -> tuple[Task, Snapshot, str]:
         """``task`` with its hidden part in full, its repository snapshot, and what that was made of; nothing measured.

@@ -291,4 +291,5 @@ def content_of(run: Run, item: pytest.Item, plan: Planned) -> str:
         protect=settings.protect,
         compat=settings.compat,
         grader=GRADER_VERSION,
+        tools=run.tools.key if run.tools is not None else "",
     )

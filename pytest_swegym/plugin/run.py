@@ -17,6 +17,7 @@ from pytest_swegym.errors import SandboxUnavailable
 from pytest_swegym.plugin.options import SETTINGS
 from pytest_swegym.plugin.output import SolverOutput
 from pytest_swegym.plugin.solving import RUN
+from pytest_swegym.plugin.solving import TOOLS
 from pytest_swegym.results import ResultStore
 
 
@@ -42,6 +43,7 @@ class Run:
         self.run_id: str = given.get("run_id") or _new_run_id()
         self.root = Path(given["root"]) if given else self._root()
         self.store = ResultStore(root=self.root)
+        self.tools = config.stash.get(TOOLS, None)
         self.live: dict[str, LiveAttempt] = {}
         self.ahead: LocalExecutor | None = None
         self.progress: Progress | None = None
@@ -91,6 +93,7 @@ class Run:
                     protect=self.settings.protect,
                     compat=self.settings.compat,
                     grades=None if self.settings.no_cache else GradeCache.default(),
+                    tools=self.tools,
                 )
             return self._lab
 

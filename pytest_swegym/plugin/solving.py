@@ -22,12 +22,14 @@ if TYPE_CHECKING:
     from pytest_swegym.solvers import LoadedSolver
     from pytest_swegym.task import Grade
     from pytest_swegym.task import TaskSpec
+    from pytest_swegym.tools import Toolset
     from pytest_swegym.workspace import Workspace
 
 
 COMMAND_LINE = "swegym-command-line-solver"
 LIVE: pytest.StashKey[LiveAttempt] = pytest.StashKey()
 RUN: pytest.StashKey[Run] = pytest.StashKey()
+TOOLS: pytest.StashKey[Toolset] = pytest.StashKey()
 #: Why ``--swegym-sandbox=auto`` chose what it chose.
 WHY = pytest.StashKey[str]()
 NO_SOLVER = "no solver: give --swegym-solver=NAME, or define pytest_swegym_solve in a conftest.py"
@@ -35,9 +37,12 @@ NO_SOLVER = "no solver: give --swegym-solver=NAME, or define pytest_swegym_solve
 
 @pytest.hookimpl(trylast=True)
 def pytest_configure(config: pytest.Config) -> None:
-    """Load the solver of the command line at once: a wrong name must not cost a collection."""
+    """Load the tools and the solver of the command line at once: a wrong name must not cost a collection."""
+    if config.option.help or config.option.version:
+        return
+    _load_tools(config)
     name = config.stash[SETTINGS].solver
-    if name is None or config.option.help or config.option.version:
+    if name is None:
         return
     from pytest_swegym.solvers import load_solver
 
@@ -49,6 +54,18 @@ def pytest_configure(config: pytest.Config) -> None:
     except ConfigError as error:
         raise pytest.UsageError(f"--swegym-solver={name}: {error}") from error
     config.pluginmanager.register(CommandLineSolver(solver), COMMAND_LINE)
+
+
+def _load_tools(config: pytest.Config) -> None:
+    names = config.stash[SETTINGS].tools
+    if not names:
+        return
+    from pytest_swegym.tools import Toolset
+
+    try:
+        config.stash[TOOLS] = Toolset.load(names, root=config.invocation_params.dir)
+    except ConfigError as error:
+        raise pytest.UsageError(f"--swegym-tools: {error}") from None
 
 
 def _import_from(config: pytest.Config, folder: str) -> None:

@@ -22,9 +22,14 @@ def attempt_key(
     protect: str,
     grader: Any,
     compat: str = "same-run",
+    tools: str = "",
 ) -> str:
-    """Names everything that a result depends on; ``solver`` is its identity, which changes with its code."""
-    return content_key("attempt", task.to_dict(), number, seed, solver, sandbox, reward, protect, compat, grader)
+    """Names everything that a result depends on; ``solver`` is its identity, which changes with its code.
+
+    ``tools`` is the key of the toolset.
+    """
+    parts = (task.to_dict(), number, seed, solver, sandbox, reward, protect, compat, grader, tools)
+    return content_key("attempt", *parts)
 
 
 def finished(store: ResultStore, key: str, content: str) -> AttemptRecord | None:

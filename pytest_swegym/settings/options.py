@@ -82,6 +82,10 @@ OPTIONS: tuple[Option, ...] = (
         help=f"where commands run: {', '.join(SANDBOXES)} or module:attr. Default: auto",
     ),
     Option(
+        name="tools", parse=parse_words, metavar="DIR", default=(), ini="linelist",
+        help="tools in every solver's sandbox: shipped ones (search, edit, windowed, ...) or folders; repeatable",
+    ),
+    Option(
         name="output", parse=parse_path, metavar="DIR",
         help="folder of the records. Default: swegym-results/RUN-ID below the rootdir",
     ),

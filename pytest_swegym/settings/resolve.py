@@ -27,6 +27,7 @@ class Settings:
     limit: int | None = None
     environments: Path | None = None
     sandbox: str = "auto"
+    tools: tuple[str, ...] = ()
     output: Path | None = None
     resume: bool = False
     attempts: int = 1
@@ -72,8 +73,9 @@ def resolve(
         base = ini_dir if source == "ini" else cwd
         if isinstance(value, Path):
             value = base / value
-        elif entry.is_list and source == "ini":
-            value = tuple(_anchored(word, base) for word in value) if name == "tasks" else value
+        elif name in ("tasks", "tools") and source == "ini":
+            # A bare word is a name of ours before it is a folder of tools.
+            value = tuple(_anchored(word, base) if name == "tasks" or "/" in word else word for word in value)
         values[name], sources[name] = value, source
     return Settings(**values, sources=sources)
 
@@ -102,5 +104,5 @@ def _parsed(entry: Option, text: str, what: str) -> Any:
 
 
 def _anchored(word: str, base: Path) -> str:
-    """A task file of an ini is relative to the ini; what is no file there is another kind of source."""
+    """A file or folder of an ini is relative to the ini; what is none there is a name."""
     return str(base / word) if (base / word).exists() else word
