@@ -68,6 +68,7 @@ class Execution:
         return self._again(action)
 
     def _command(self, command: str, timeout: float | None, within: float | None) -> Seen:
+        command = self._tools.typed(command) if self._tools is not None else command
         limits = [limit for limit in (timeout, self._limits.command_seconds, within) if limit is not None]
         try:
             result = self.shell().run(command, timeout=min(limits), output_limit=self._limits.step_output)

@@ -25,7 +25,7 @@ _FORMAT = re.compile(
     r"(?P<before>[^{}]*)\{\{-?\s*value\s*(?:\|\s*join\(\s*(?P<q>['\"])(?P<apart>[^'\"{}]*)(?P=q)\s*\)\s*)?-?\}\}"
     r"(?P<after>[^{}]*)"
 )
-_HERE = re.compile(r"<<-?\s*(['\"]?)([A-Za-z_][\w-]*)\1")
+_HERE = re.compile(r"(?<!<)<<(?!<)-?\s*(['\"]?)([A-Za-z_][\w-]*)\1")
 _WHOLE = re.compile(r"[+-]?[0-9]{1,18}")
 
 
@@ -64,20 +64,15 @@ def with_here_documents(command: str, end_names: Mapping[str, str]) -> str:
     lines, done = command.split("\n"), []
     while lines:
         line = lines.pop(0)
-        words = line.split(None, 1)
-        end = end_names.get(words[0]) if words else None
-        here = _HERE.search(line)
-        if here is None and end is not None and end in (below.strip() for below in lines):
-            line = f"{line.rstrip()} << '{end}'"
-        elif here is not None:
-            end = here[2]
-        else:
-            end = None
-        done.append(line)
-        while end is not None and lines:
-            line = lines.pop(0)
-            done.append(end if line.strip() == end else line)
-            end = None if line.strip() == end else end
+        words, here = line.split(None, 1), _HERE.search(line)
+        end = here[2] if here is not None else end_names.get(words[0], "") if words else ""
+        below = [text.strip() if here is None else text for text in lines]
+        if not end or end not in below:
+            done.append(line)
+            continue
+        at = below.index(end)
+        done += [line if here is not None else f"{line.rstrip()} << '{end}'", *lines[:at], end]
+        del lines[: at + 1]
     return "\n".join(done)
 
 

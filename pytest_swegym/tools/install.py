@@ -52,6 +52,10 @@ _TEST_COMMANDS = {
 _SEEN_BY_INSTALL = {"WINDOW": "100", "OVERLAP": "2"}
 # Variables before and after, apart by an empty entry; what the script says goes elsewhere.
 _SOURCE = "env -0; printf '\\0'; . ./install.sh >&2 </dev/null || exit; exec env -0"
+# So that no episode compiles the modules again; where there is no Python there is nothing to do.
+_COMPILE = f"""for python in python3 python; do
+  command -v "$python" >/dev/null 2>&1 && exec "$python" -m compileall -q {HOME}/*/lib
+done"""
 # Finds what runs a script, whatever its first line calls it on the machine that it was written on.
 _WRAPPER = """\
 #!/bin/sh
@@ -87,6 +91,7 @@ def install(
         with building(backend, snapshot, spec, offline=offline or not network) as build:
             _upload(build, folders, state)
             env = _installed(build, folders, snapshot)
+            build.sandbox.exec(["sh", "-c", _COMPILE], env=env, timeout=build.timeout)
             _check(build, folders, env)
             what = f"{spec.instance_id}: with {', '.join(folder.name for folder in folders)}"
             return finish(build, backend, key, env=env, python=snapshot.python, kind="tools", title=what)

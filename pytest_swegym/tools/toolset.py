@@ -152,10 +152,11 @@ def _in_order(chosen: Mapping[str, ToolFolder]) -> tuple[ToolFolder, ...]:
 
 def _tools(folders: Sequence[ToolFolder]) -> dict[str, Tool]:
     tools: dict[str, Tool] = {}
+    owners: dict[str, str] = {}
     for folder in folders:
-        for tool in folder.config.tools:
-            if tool.name in tools:
-                first = tools[tool.name].folder
-                raise ToolError(f"two tool folders bring {tool.name!r}: {first!r} and {folder.name!r}; leave one out")
-            tools[tool.name] = tool
+        for name in (*folder.commands, *(tool.name for tool in folder.config.tools)):
+            first = owners.setdefault(name, folder.name)
+            if first != folder.name:
+                raise ToolError(f"two tool folders bring {name!r}: {first!r} and {folder.name!r}; leave one out")
+        tools.update({tool.name: tool for tool in folder.config.tools})
     return tools
