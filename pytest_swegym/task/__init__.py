@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pytest_swegym.task.check import Check
 from pytest_swegym.task.outcome import F2P_OK
 from pytest_swegym.task.outcome import P2P_OK
 from pytest_swegym.task.outcome import Compat
@@ -21,6 +22,7 @@ __all__ = [
     "F2P_OK",
     "P2P_OK",
     "AttemptRecord",
+    "Check",
     "Compat",
     "EnvironmentSpec",
     "Grade",

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import re
 
+from pytest_swegym.task.check import RUNNER as CHECKS
 from pytest_swegym.task.native import NATIVE_RUNNERS
 from pytest_swegym.task.native import native_runner
 
 
-RUNNERS = ("pytest", "unittest", "django", "sympy", *NATIVE_RUNNERS)
+RUNNERS = ("pytest", "unittest", "django", "sympy", *NATIVE_RUNNERS, CHECKS)
 _SIGNS = (
     ("django", re.compile(r"(?:^|[\s/])runtests\.py(?:\s|$)")),
     ("sympy", re.compile(r"(?:^|[\s/])bin/test(?:\s|$)")),

@@ -7,11 +7,16 @@ from collections.abc import Mapping
 from dataclasses import asdict
 from dataclasses import dataclass
 from dataclasses import field
+from dataclasses import replace
 from typing import Any
 
 from pytest_swegym._support.keys import content_key
 from pytest_swegym.errors import SpecError
 from pytest_swegym.task import fields as f
+from pytest_swegym.task.check import RUNNER as CHECKS
+from pytest_swegym.task.check import Check
+from pytest_swegym.task.check import read_checks
+from pytest_swegym.task.check import relative_files
 from pytest_swegym.task.runner import RUNNERS
 from pytest_swegym.task.runner import runner_of
 
@@ -19,6 +24,10 @@ from pytest_swegym.task.runner import runner_of
 #: Version of the JSON form; a reader refuses what it does not know.
 FORMAT = "swegym.task/1"
 EVAL_TYPES = ("pass_and_fail", "fail_only")
+#: What a solver hands in: the difference to the base, or the whole workdir (git history, empty folders, modes).
+SUBMISSIONS = ("patch", "tree")
+#: A judge's grades go from 0 to this.
+FULL_MARKS = 10.0
 #: A path component everywhere: records, layers, image tags, test ids.
 _INSTANCE_ID = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.+\-]{0,199}")
 
@@ -31,16 +40,19 @@ class EnvironmentSpec:
     first; ``pre_install`` commands run as they stand before the repository is there; ``install`` commands run in the
     repository. All of them run inside a sandbox. ``env`` is set for every command of the task.
     ``prebuilt`` names a published image that holds the repository as well, at ``workdir``: backends that run images
-    use it instead of building, if they can have it.
+    use it instead of building, if they can have it. ``stand_in``: where ``image`` cannot be had, the backend's own base
+    is used in its place. ``needs`` are programs that must be there; one that is missing is an infra error.
     """
 
     image: str | None = None
+    stand_in: bool = False
     prebuilt: str | None = None
     python: str | None = None
     packages: tuple[str, ...] = ()
     pre_install: tuple[str, ...] = ()
     install: tuple[str, ...] = ()
     env: Mapping[str, str] = field(default_factory=dict)
+    needs: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -58,7 +70,11 @@ class Limits:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TaskSpec:
-    """One instance as a solver sees it. Field names follow SWE-bench."""
+    """One instance as a solver sees it. Field names follow SWE-bench.
+
+    ``files`` (path in the workdir to text) are added to the tree. ``shell`` runs the commands of solver and checks.
+    ``submission`` is what a solver hands in: the ``patch``, or the whole workdir as a ``tree``.
+    """
 
     instance_id: str
     repo: str
@@ -74,6 +90,9 @@ class TaskSpec:
     workdir: str = "/testbed"
     version: str | None = None
     tags: tuple[str, ...] = ()
+    files: Mapping[str, str] = field(default_factory=dict)
+    shell: str | None = None
+    submission: str = "patch"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -86,6 +105,10 @@ class Hidden:
     ``fixed_by`` names the release that fixed it: patch and test_patch are then made from the two trees.
     ``base_patch`` is applied to the tree before it becomes the base: it makes the bug, where ``repo`` has none.
     ``log_parser`` and ``eval_type`` say how the SWE-bench harness reads this instance's log.
+
+    ``checks`` decide instead of tests: FAIL_TO_PASS and PASS_TO_PASS are their names. ``setup`` is a script that makes
+    the state a solver starts from, ``solution`` one that solves the task. ``teacher`` is what a judge, or whoever
+    writes the checks, is told; a judge's grade (0 to 10) resolves from ``pass_mark`` on.
     """
 
     patch: str = ""
@@ -97,6 +120,11 @@ class Hidden:
     base_patch: str = ""
     log_parser: str | None = None
     eval_type: str = "pass_and_fail"
+    checks: tuple[Check, ...] = ()
+    setup: str = ""
+    solution: str = ""
+    teacher: str = ""
+    pass_mark: float = FULL_MARKS
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -136,13 +164,20 @@ class Task:
         spec = _read_spec(reader)
         hidden = _read_hidden(reader)
         reader.end()
-        if not hidden.fail_to_pass and not hidden.pass_to_pass:
-            raise reader.error("fail_to_pass", "names no test (give fail_to_pass, pass_to_pass or both)")
+        if not hidden.fail_to_pass and not hidden.pass_to_pass and not hidden.teacher:
+            raise reader.error("fail_to_pass", "names no test (give fail_to_pass, pass_to_pass or both, or checks)")
+        if hidden.checks or hidden.teacher:
+            if spec.runner not in (CHECKS, "pytest") or spec.test_command:
+                raise reader.error("checks", "run by themselves; leave runner and test_command out")
+            spec = replace(spec, runner=CHECKS)
+        elif spec.runner == CHECKS:
+            raise reader.error("checks", "is required by the runner 'checks'")
         return cls(spec=spec, hidden=hidden, where=where)
 
     def to_dict(self) -> dict[str, Any]:
         """The JSON form; ``Task.from_dict`` reads it back to an equal value."""
-        return {"format": FORMAT, **_plain(self.spec), **_plain(self.hidden)}
+        hidden = replace(self.hidden, fail_to_pass=(), pass_to_pass=()) if self.hidden.checks else self.hidden
+        return {"format": FORMAT, **_plain(self.spec), **_plain(hidden)}
 
 
 def _read_spec(reader: f.Fields) -> TaskSpec:
@@ -171,7 +206,17 @@ def _read_spec(reader: f.Fields) -> TaskSpec:
         workdir=workdir.rstrip("/"),
         version=reader.take("version", f.text, None),
         tags=reader.take("tags", f.texts, ()),
+        files=reader.take("files", relative_files, {}),
+        shell=reader.take("shell", _program, None),
+        submission=reader.take("submission", f.one_of(*SUBMISSIONS), "patch"),
     )
+
+
+def _program(value: Any) -> str:
+    text = f.text(value)
+    if not re.fullmatch(r"/?[A-Za-z0-9_.+\-]+(/[A-Za-z0-9_.+\-]+)*", text):
+        raise ValueError("must name a program, such as /bin/bash")
+    return text
 
 
 def _junit_paths(value: Any) -> tuple[str, ...]:
@@ -195,16 +240,18 @@ def _merged(reader: f.Fields, table: str, flat: tuple[str, ...]) -> f.Fields:
 
 
 def _read_environment(reader: f.Fields) -> EnvironmentSpec:
-    names = ("image", "prebuilt", "python", "packages", "pre_install", "install", "env")
+    names = ("image", "stand_in", "prebuilt", "python", "packages", "pre_install", "install", "env", "needs")
     table = _merged(reader, "environment", names)
     environment = EnvironmentSpec(
         image=table.take("image", f.text, None),
+        stand_in=table.take("stand_in", f.flag, False),
         prebuilt=table.take("prebuilt", f.text, None),
         python=table.take("python", f.text, None),
         packages=table.take("packages", f.texts, ()),
         pre_install=table.take("pre_install", f.texts, ()),
         install=table.take("install", f.texts, ()),
         env=table.take("env", f.string_map, {}),
+        needs=table.take("needs", f.texts, ()),
     )
     table.end()
     return environment
@@ -228,6 +275,7 @@ def _read_limits(reader: f.Fields) -> Limits:
 
 
 def _read_hidden(reader: f.Fields) -> Hidden:
+    checks = read_checks(reader.take("checks", lambda given: given, ()), where=reader.where)
     hidden = Hidden(
         patch=reader.take(("patch", "gold_patch"), f.text, ""),
         test_patch=reader.take("test_patch", f.text, ""),
@@ -238,7 +286,14 @@ def _read_hidden(reader: f.Fields) -> Hidden:
         base_patch=reader.take("base_patch", f.text, ""),
         log_parser=reader.take("log_parser", f.text, None),
         eval_type=reader.take("eval_type", f.one_of(*EVAL_TYPES), "pass_and_fail"),
+        checks=checks,
+        setup=reader.take("setup", f.text, ""),
+        solution=reader.take("solution", f.text, ""),
+        teacher=reader.take("teacher", f.text, ""),
+        pass_mark=reader.take("pass_mark", f.positive, FULL_MARKS),
     )
+    if checks:
+        return _decided_by_checks(reader, hidden)
     if hidden.fixed_by and (hidden.patch or hidden.test_patch):
         raise reader.error("fixed_by", "makes patch and test_patch from the fixing release; leave those out")
     for path in hidden.test_files:
@@ -248,6 +303,22 @@ def _read_hidden(reader: f.Fields) -> Hidden:
     if both:
         raise reader.error("fail_to_pass", f"{sorted(both)[0]!r} is in pass_to_pass as well")
     return hidden
+
+
+def _decided_by_checks(reader: f.Fields, hidden: Hidden) -> Hidden:
+    given = {"fail_to_pass": hidden.fail_to_pass, "pass_to_pass": hidden.pass_to_pass, "test_patch": hidden.test_patch,
+             "test_files": hidden.test_files, "fixed_by": hidden.fixed_by}  # fmt: skip
+    for name, value in given.items():
+        if value:
+            raise reader.error(name, "cannot be given with checks: their names are the lists; a check has files")
+    return with_checks(hidden, hidden.checks)
+
+
+def with_checks(hidden: Hidden, checks: tuple[Check, ...]) -> Hidden:
+    """``hidden``, decided by ``checks``."""
+    fail = tuple(check.name for check in checks if not check.keeps)
+    keep = tuple(check.name for check in checks if check.keeps)
+    return replace(hidden, checks=checks, fail_to_pass=fail, pass_to_pass=keep)
 
 
 _REQUIRED = ("instance_id", "repo")
