@@ -11,6 +11,7 @@ from collections.abc import Callable
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from dataclasses import replace
 from typing import Any
 from typing import TypeVar
 from typing import cast
@@ -27,6 +28,7 @@ from pytest_swegym.grading import GRADER_VERSION
 from pytest_swegym.grading import grade
 from pytest_swegym.lab import Lab
 from pytest_swegym.lab import Prepared
+from pytest_swegym.sandbox.base import Snapshot
 from pytest_swegym.solvers import Solver
 from pytest_swegym.task import AttemptRecord
 from pytest_swegym.task import Grade
@@ -34,18 +36,22 @@ from pytest_swegym.task import Task
 from pytest_swegym.task import TaskSpec
 from pytest_swegym.task import Verdict
 from pytest_swegym.task.record import graded_fields
+from pytest_swegym.workspace import Occasion
 from pytest_swegym.workspace import Workspace
 
 
 log = logging.getLogger("pytest_swegym.episode")
 
 T = TypeVar("T")
+#: What the header of a trajectory takes from the record.
+_HEADER = ("instance_id", "task_key", "solver", "sandbox", "attempt", "seed", "run_id", "started_at")
 
 
 class Attempt:
     """One solver, one task, one seed. Each stage runs once, when it is first asked for.
 
-    ``reward`` makes the reward of a grade; ``on_stage`` hears each stage's name and seconds as it ends.
+    ``reward`` makes the reward of a grade; ``on_stage`` hears each stage's name and seconds as it ends. The solver finds
+    ``occasion`` at its workspace, completed by what the attempt knows; with ``begin`` it starts from that moment.
     """
 
     def __init__(
@@ -63,6 +69,8 @@ class Attempt:
         run_id: str = "",
         content_key: str = "",
         retries: int = 1,
+        occasion: Occasion | None = None,
+        begin: Snapshot | None = None,
     ) -> None:
         self.task = task
         self.stages: dict[str, float] = {}
@@ -90,6 +98,10 @@ class Attempt:
             "grader": GRADER_VERSION,
             "variables": variables(task.spec),
         }
+        named = {name: self._named[name] for name in _HEADER}
+        given = occasion or Occasion()
+        self.occasion = replace(given, number=number, seed=seed, tools=lab.tools, named={**named, **given.named})
+        self._begin = begin
 
     # -- stages ----------------------------------------------------------------------------------
 
@@ -100,8 +112,13 @@ class Attempt:
     def workspace(self) -> Workspace:
         """The solver's workspace, in a sandbox of its own."""
         prepared = self.checkout()
+        return self._once("sandbox", lambda: self._workspace(prepared))
+
+    def _workspace(self, prepared: Prepared) -> Workspace:
         network = self.task.spec.limits.network
-        return self._once("sandbox", lambda: self._lab.workspace(prepared.task.spec, prepared.solving, network=network))
+        return self._lab.workspace(
+            prepared.task.spec, prepared.solving, network=network, occasion=self.occasion, begin=self._begin
+        )
 
     def solve(self) -> str:
         """The solver's patch; its sandbox ends here. Raises :class:`SolverError` or :class:`PatchError`."""
@@ -222,6 +239,7 @@ class Attempt:
             cached=self._cached,
             stages=dict(self.stages),
             tries=self._tries,
+            extra=dict(self.occasion.told),
         )
 
 

@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from collections.abc import Mapping
 from collections.abc import Sequence
 from dataclasses import dataclass
+from dataclasses import field
 from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING
+from typing import Any
 
 from pytest_swegym.environments.basegit import git_env
 from pytest_swegym.errors import PatchError
@@ -46,15 +49,20 @@ APPLY_CHAIN: tuple[tuple[str, tuple[str, ...]], ...] = (
 class Occasion:
     """What a solver that acts step by step may know of its attempt.
 
-    ``seed`` is the attempt's own. ``folder``, on the host, is where its trajectory belongs (``None``: nowhere).
-    ``tools`` are installed in the workspace. ``step_reward`` makes the reward of a step, where the run has one.
+    ``seed`` is the attempt's own. ``folder``, on the host, is where its trajectory belongs (``None``: nowhere), and
+    ``named`` what the trajectory's header says of the attempt. ``tools`` are installed in the workspace.
+    ``step_reward`` makes the reward of a step, where the run has one; an episode has at most so many ``steps``.
+    What is put into ``told`` (JSON only) goes to the record's ``extra``.
     """
 
     number: int = 0
     seed: int = 0
     folder: Path | None = None
+    named: Mapping[str, Any] = field(default_factory=dict)
     tools: Toolset | None = None
     step_reward: StepReward | None = None
+    steps: int | None = None
+    told: dict[str, Any] = field(default_factory=dict)
 
 
 class Workspace:
