@@ -50,8 +50,8 @@ _HEADER = ("instance_id", "task_key", "solver", "sandbox", "attempt", "seed", "r
 class Attempt:
     """One solver, one task, one seed. Each stage runs once, when it is first asked for.
 
-    ``reward`` makes the reward of a grade; ``on_stage`` hears each stage's name and seconds as it ends. The solver finds
-    ``occasion`` at its workspace, completed by what the attempt knows; with ``begin`` it starts from that moment.
+    ``reward`` makes the reward of a grade; ``on_stage`` hears each stage's name and seconds as it ends. The solver
+    finds ``occasion`` at its workspace, completed by what the attempt knows; with ``begin`` it starts from that moment.
     """
 
     def __init__(
@@ -120,6 +120,13 @@ class Attempt:
             prepared.task.spec, prepared.solving, network=network, occasion=self.occasion, begin=self._begin
         )
 
+    def peek(self) -> Grade:
+        """The grade of the workspace as it is now, while the attempt goes on; its solver may ask for it.
+
+        Raises :class:`PatchError` or :class:`InfraError`.
+        """
+        return self._grade(self.workspace().diff())
+
     def solve(self) -> str:
         """The solver's patch; its sandbox ends here. Raises :class:`SolverError` or :class:`PatchError`."""
         workspace = self.workspace()
@@ -162,17 +169,22 @@ class Attempt:
 
     def _once(self, stage: str, make: Callable[[], T]) -> T:
         """The stage's result, made at the first call; a stage that raised raises the same again."""
-        with self._lock:
-            if stage not in self._results:
-                with self._timed(stage):
-                    try:
-                        self._results[stage] = make()
-                    except Exception as error:
-                        self._results[stage] = _Raised(error)
-            result = self._results[stage]
+        # Looked at without the lock first: a solver, whose stage holds it, may ask for the stages before.
+        if stage not in self._results:
+            with self._lock:
+                if stage not in self._results:
+                    self._make(stage, make)
+        result = self._results[stage]
         if isinstance(result, _Raised):
             raise result.error
         return cast("T", result)
+
+    def _make(self, stage: str, make: Callable[[], Any]) -> None:
+        with self._timed(stage):
+            try:
+                self._results[stage] = make()
+            except Exception as error:
+                self._results[stage] = _Raised(error)
 
     @contextmanager
     def _timed(self, stage: str) -> Iterator[None]:
@@ -206,6 +218,7 @@ class Attempt:
         return grade
 
     def _graded(self, prepared: Prepared, patch: str) -> Grade:
+        left = self._retries
         while True:
             try:
                 with self._lab.workspace(prepared.task.spec, prepared.snapshot) as workspace:
@@ -218,9 +231,9 @@ class Attempt:
                         compat=self._lab.compat,
                     )
             except InfraError as error:
-                if self._tries > self._retries:
+                if not left:
                     return _killed(error)
-                self._tries += 1
+                left, self._tries = left - 1, self._tries + 1
                 log.warning("%s: grading again: %s", self.task.id, error)
 
     def _record(self) -> AttemptRecord:
