@@ -19,6 +19,7 @@ from pytest_swegym._support.paths import write_atomic
 from pytest_swegym.environments import Disk
 from pytest_swegym.environments import prepare
 from pytest_swegym.environments import with_base_patch
+from pytest_swegym.environments import with_setup
 from pytest_swegym.environments import with_variables
 from pytest_swegym.errors import ConfigError
 from pytest_swegym.errors import UnrunnableTask
@@ -162,6 +163,8 @@ class Lab:
         snapshot = ready.snapshot
         if concrete.hidden.base_patch:
             snapshot = with_base_patch(spec, snapshot, concrete.hidden.base_patch, self.backend)
+        if concrete.hidden.setup:
+            snapshot = with_setup(spec, snapshot, concrete.hidden.setup, self.backend)
         return concrete, snapshot, ready.environment
 
     def measured(self, task: Task, snapshot: Snapshot) -> Prepared:

@@ -8,6 +8,7 @@ from pytest_swegym.environments.disk import Disk
 from pytest_swegym.environments.prepare import Ready
 from pytest_swegym.environments.prepare import prepare
 from pytest_swegym.environments.repository import prepare_repository
+from pytest_swegym.environments.start import with_setup
 from pytest_swegym.environments.variables import variables
 from pytest_swegym.environments.variables import with_variables
 
@@ -20,5 +21,6 @@ __all__ = [
     "prepare_repository",
     "variables",
     "with_base_patch",
+    "with_setup",
     "with_variables",
 ]

@@ -38,6 +38,9 @@ commit=$(git commit-tree -m base "$tree" < /dev/null)
 git symbolic-ref HEAD refs/heads/main
 git update-ref refs/heads/main "$commit"
 """
+#: Where what git is to exclude, and the attributes of files, are handed to it: not in the workdir, which may be /tmp.
+_NOTES = (f"{HOME}/base.exclude", f"{HOME}/base.attributes")
+_FIND = ["find", ".", "(", "-name", ".git", "-prune", ")", "-o", "(", "-type", "f", "-o", "-type", "l", ")", "-print0"]
 _IDENTITY = {
     f"GIT_{role}_{what}": value
     for role in ("AUTHOR", "COMMITTER")
@@ -60,9 +63,9 @@ def git_env(worktree: str) -> dict[str, str]:
 
 def commit_tree(build: Build, git_dir: str, worktree: str, paths: Sequence[bytes], exclude: bytes) -> None:
     """Make ``git_dir`` a repository of one commit, of ``paths`` as they are on disk; ``exclude`` is what it ignores."""
-    build.sandbox.write("/tmp/swegym.exclude", exclude)
-    build.sandbox.write("/tmp/swegym.attributes", _ATTRIBUTES.encode())
-    argv = ["sh", "-c", _COMMIT_SCRIPT, "sh", "/tmp/swegym.exclude", "/tmp/swegym.attributes"]
+    build.sandbox.write(_NOTES[0], exclude)
+    build.sandbox.write(_NOTES[1], _ATTRIBUTES.encode())
+    argv = ["sh", "-c", _COMMIT_SCRIPT, "sh", *_NOTES]
     env = {**git_env(worktree), "GIT_DIR": git_dir, **_IDENTITY}
     build.run(argv, "recording the base", cwd=worktree, env=env, stdin=b"".join(path + b"\0" for path in paths))
 
@@ -71,18 +74,42 @@ def record_base(build: Build, workdir: str) -> None:
     """Copy the state after the install commands into our own git folder, as one commit.
 
     Files that the install commands made are excluded from patches, files of the repository that they changed are not
-    part of any patch, because the difference is taken from this state.
+    part of any patch, because the difference is taken from this state. Without a repository there all files count.
     """
+    if build.sandbox.exec(["test", "-e", f"{workdir}/.git"]).exit_code != 0:
+        found = build.run(_FIND, "listing the files", cwd=workdir).stdout
+        commit_tree(build, BASE_GIT, workdir, _listed(found), _lines(EXCLUDE))
+        build.run(["rm", "-f", *_NOTES], "tidying")
+        return
     listed = build.run(["git", "ls-files", "-s", "-z"], "listing the tree", cwd=workdir).stdout
     tracked = [entry.split(b"\t", 1)[1] for entry in listed.split(b"\0") if entry and not entry.startswith(b"160000")]
     others = build.run(
         ["git", "ls-files", "-o", "-z", "--exclude-standard", "--directory"], "listing", cwd=workdir
     ).stdout
     made = [_pattern(path) for path in others.split(b"\0") if path]
-    exclude = b"\n".join([*(pattern.encode() for pattern in EXCLUDE), *made]) + b"\n"
+    exclude = _lines(EXCLUDE) + b"".join(pattern + b"\n" for pattern in made)
     commit_tree(build, BASE_GIT, workdir, tracked, exclude)
-    hide = 'cat "$1" >> .git/info/exclude; rm -f /tmp/swegym.exclude /tmp/swegym.attributes'
-    build.run(["sh", "-c", f"mkdir -p .git/info; {hide}", "sh", "/tmp/swegym.exclude"], "excluding", cwd=workdir)
+    hide = 'mkdir -p .git/info; cat "$1" >> .git/info/exclude; rm -f "$@"'
+    build.run(["sh", "-c", hide, "sh", *_NOTES], "excluding", cwd=workdir)
+
+
+def record_again(build: Build, workdir: str) -> None:
+    """Make our copy anew from what is on disk now; whatever git repositories are in the workdir stay as they are."""
+    exclude = build.run(["cat", f"{BASE_GIT}/info/exclude"], "reading what git ignores").stdout
+    argv = ["git", "ls-files", "-z", "--cached", "--others", "--exclude-standard"]
+    listed = build.run(argv, "listing the tree", cwd=workdir, env=git_env(workdir)).stdout
+    build.run(["rm", "-rf", BASE_GIT], "removing the state before")
+    paths = [path for path in _listed(listed) if not path.endswith(b"/")]  # that would be a repository in it
+    commit_tree(build, BASE_GIT, workdir, paths, exclude)
+    build.run(["rm", "-f", *_NOTES], "tidying")
+
+
+def _listed(output: bytes) -> list[bytes]:
+    return sorted({path.removeprefix(b"./") for path in output.split(b"\0") if path})
+
+
+def _lines(patterns: Sequence[str]) -> bytes:
+    return "".join(f"{pattern}\n" for pattern in patterns).encode()
 
 
 def _pattern(path: bytes) -> bytes:

@@ -17,6 +17,7 @@ from pytest_swegym.sandbox.base import Backend
 from pytest_swegym.sandbox.base import Snapshot
 from pytest_swegym.sources import OFFLINE
 from pytest_swegym.task import TaskSpec
+from pytest_swegym.task.check import RUNNER as CHECKS
 
 
 log = logging.getLogger("pytest_swegym.environments")
@@ -39,7 +40,8 @@ def prepare_environment(spec: TaskSpec, backend: Backend, *, offline: bool = Fal
         "pre_install": spec.environment.pre_install,
         "env": dict(spec.environment.env),
     }
-    key = content_key("environment", VERSION, base.key, spec.environment.image is None, wanted)
+    own = needs_virtualenv(spec)
+    key = content_key("environment", VERSION, base.key, own, wanted)
     found = backend.find(key)
     if found is not None:
         return found
@@ -47,18 +49,25 @@ def prepare_environment(spec: TaskSpec, backend: Backend, *, offline: bool = Fal
         found = backend.find(key)
         if found is not None:
             return found
-        if offline and (packages or spec.environment.image is None):
+        if offline and (packages or own):
             what = f"{title(spec)} with {', '.join(packages) or 'pip'}"
             raise EnvironmentBuildError(
                 f"the environment of {spec.instance_id} ({what}) is not built yet, and {OFFLINE}"
             )
         log.info("building the environment of %s (%s)", spec.instance_id, title(spec))
-        with building(backend, base, spec, offline=offline) as build:
+        network = bool(own or packages or spec.environment.pre_install)
+        with building(backend, base, spec, offline=offline, network=network) as build:
             python = _install(build, spec, base, packages)
-            env = {**_environment(base, own=spec.environment.image is None), **spec.environment.env}
+            env = {**_environment(base, own=own), **spec.environment.env}
             more = f" with {', '.join(packages)}" if packages else ""
             what = f"{spec.instance_id}: {title(spec)}{more}"
             return finish(build, backend, key, env=env, python=python, kind="environment", title=what)
+
+
+def needs_virtualenv(spec: TaskSpec) -> bool:
+    """Whether a virtualenv is made: not in an image, nor for checks that ask for no Python of their own."""
+    wanted = spec.environment
+    return wanted.image is None and (spec.runner != CHECKS or bool(wanted.python or wanted.packages))
 
 
 def requirements(spec: TaskSpec) -> tuple[str, ...]:
@@ -82,7 +91,7 @@ def _install(build: Build, spec: TaskSpec, base: Snapshot, packages: tuple[str, 
     """Run the recipe; returns the task's interpreter."""
     ensure_programs(build)
     python = base.python
-    if spec.environment.image is None:
+    if needs_virtualenv(spec):
         python = _virtualenv(build, base.python)
         build.env.update(_environment(base, own=True))
     if packages:

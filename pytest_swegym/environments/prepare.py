@@ -54,10 +54,24 @@ def prepare(spec: TaskSpec, make_source: Callable[[], Source], backend: Backend,
             "%s: building its environment, because its image cannot be used: %s", spec.instance_id, _first_line(why)
         )
     source = make_source()
-    environment = prepare_environment(spec, backend, offline=offline)
-    snapshot = prepare_repository(spec, source, backend, environment, offline=offline)
-    because = f" (not prebuilt: {_first_line(why)})" if why else ""
-    return Ready(snapshot=snapshot, environment=f"{title(spec)}{because}")
+    built, environment, why = _environment(spec, backend, offline, why)
+    snapshot = prepare_repository(built, source, backend, environment, offline=offline)
+    said = f" (not {'prebuilt' if image else spec.environment.image}: {_first_line(why)})" if why else ""
+    return Ready(snapshot=snapshot, environment=f"{title(built)}{said}")
+
+
+def _environment(spec: TaskSpec, backend: Backend, offline: bool, why: str) -> tuple[TaskSpec, Snapshot, str]:
+    """The environment layer; where the image cannot be had and needs not be, of the backend's own base instead."""
+    try:
+        return spec, prepare_environment(spec, backend, offline=offline), why
+    except EnvironmentBuildError as error:
+        if spec.environment.image is None or not spec.environment.stand_in:
+            raise
+        why = str(error)
+    log.info("%s: the sandbox's own programs stand in for image %s, which cannot be had: %s",
+             spec.instance_id, spec.environment.image, _first_line(why))  # fmt: skip
+    spec = replace(spec, environment=replace(spec.environment, image=None))
+    return spec, prepare_environment(spec, backend, offline=offline), why
 
 
 def _can_be_built(environment: EnvironmentSpec) -> bool:

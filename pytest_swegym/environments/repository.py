@@ -11,6 +11,8 @@ from pytest_swegym._support.locks import key_lock
 from pytest_swegym.environments.basegit import EXCLUDE
 from pytest_swegym.environments.basegit import record_base
 from pytest_swegym.environments.build import VERSION
+from pytest_swegym.environments.start import place_files
+from pytest_swegym.environments.start import require_programs
 from pytest_swegym.environments.steps import Build
 from pytest_swegym.environments.steps import building
 from pytest_swegym.environments.steps import finish
@@ -18,6 +20,7 @@ from pytest_swegym.sandbox.base import Backend
 from pytest_swegym.sandbox.base import Snapshot
 from pytest_swegym.sources import Source
 from pytest_swegym.task import TaskSpec
+from pytest_swegym.task.check import RUNNER as CHECKS
 
 
 log = logging.getLogger("pytest_swegym.environments")
@@ -31,7 +34,9 @@ def prepare_repository(
     Raises :class:`SourceError`, :class:`EnvironmentBuildError` or :class:`SandboxError`.
     """
     install = list(spec.environment.install)
-    key = content_key("repository", VERSION, environment.key, source.key(), spec.workdir, spec.runner, install, EXCLUDE)
+    own = [dict(spec.files), list(spec.environment.needs)]
+    parts = [environment.key, source.key(), spec.workdir, spec.runner, install, EXCLUDE, *(own if any(own) else ())]
+    key = content_key("repository", VERSION, *parts)
     found = backend.find(key)
     if found is not None:
         return found
@@ -41,11 +46,13 @@ def prepare_repository(
             return found
         log.info("preparing %s (%s)", spec.instance_id, source.description)
         with (
-            building(backend, environment, spec, offline=offline) as build,
+            building(backend, environment, spec, offline=offline, network=bool(install)) as build,
             tempfile.TemporaryDirectory(prefix="swegym-") as folder,
         ):
             tree = Path(folder) / "tree"
+            require_programs(build, spec)
             source.checkout(tree)
+            place_files(tree, spec.files)
             build.sandbox.upload(tree, spec.workdir)
             for command in install:
                 build.shell(command, f"install: {command}", cwd=spec.workdir)
@@ -62,7 +69,7 @@ def precompile(build: Build, spec: TaskSpec, python: str) -> None:
 
     What does not compile or collect is the tests' business, not the build's.
     """
-    if not python:
+    if not python or spec.runner == CHECKS:
         return
     # Python tells compiled code by its source's second and size: a patch within this second must not look the same.
     recent = ["find", ".", "-name", "*.py", "-type", "f", "-mmin", "-60"]

@@ -88,13 +88,19 @@ def finish(
 
 
 @contextmanager
-def building(backend: Backend, start: Snapshot, spec: TaskSpec, *, offline: bool = False) -> Iterator[Build]:
-    """A sandbox with network and the package index's settings, closed at the end; ``offline``: with neither."""
+def building(
+    backend: Backend, start: Snapshot, spec: TaskSpec, *, offline: bool = False, network: bool = True
+) -> Iterator[Build]:
+    """A sandbox with network and the package index's settings, closed at the end; ``offline``: with neither.
+
+    Without ``network`` it has none either, because nothing of what is built there needs any.
+    """
     env, mounts = _index_settings()
-    if offline:
+    network = network and not offline
+    if not network:
         env.update(_NO_INDEX)
     mounts[UV] = Path(uv_program())
-    with backend.start(start, limits=_LIMITS, network=not offline, mounts=mounts) as sandbox:
+    with backend.start(start, limits=_LIMITS, network=network, mounts=mounts) as sandbox:
         variables = {**env, **spec.environment.env}
         yield Build(sandbox=sandbox, timeout=spec.limits.build_timeout, offline=offline, env=variables)
 

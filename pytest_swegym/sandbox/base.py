@@ -26,8 +26,10 @@ HOME = "/.swegym"
 VENV = "/opt/swegym/venv"
 
 
-def shell_argv(command: str) -> list[str]:
-    """The command line that runs ``command`` in the sandbox's bash, or in its sh if it has no bash."""
+def shell_argv(command: str, program: str | None = None) -> list[str]:
+    """The command line that runs ``command`` by ``program``, else by the sandbox's bash, or its sh without one."""
+    if program is not None:
+        return [program, "-c", command]
     return ["sh", "-c", 'command -v bash >/dev/null && exec bash -c "$1"; exec sh -c "$1"', "sh", command]
 
 
@@ -38,7 +40,8 @@ class ExecResult:
     ``timed_out``: its time was up, and its whole process tree was ended. ``truncated``: some output was dropped
     (the first half and the last half of the limit are kept, with a line between them that says how much is gone).
     ``oom``: the kernel (or the watchdog) killed a process of the sandbox for memory while the command ran.
-    ``exit_code`` is ``128 + N`` for a command ended by signal N.
+    ``exit_code`` is ``128 + N`` for a command ended by signal N. ``ended``: the command ended the kept shell it ran in,
+    and the next one runs in a fresh shell.
     """
 
     exit_code: int
@@ -48,6 +51,7 @@ class ExecResult:
     timed_out: bool = False
     truncated: bool = False
     oom: bool = False
+    ended: bool = False
 
     @property
     def output(self) -> str:
@@ -112,16 +116,36 @@ class Stored:
 
 @runtime_checkable
 class Shell(Protocol):
-    """One persistent shell: cwd, variables, functions and background jobs live on between commands."""
+    """One persistent shell: cwd, variables, functions and background jobs live on between commands.
+
+    ``generation`` is the number of shells started so far: it is raised when a fresh one takes an ended one's place.
+    """
+
+    @property
+    def generation(self) -> int: ...
 
     def run(self, command: str, *, timeout: float | None = None, output_limit: int = OUTPUT_LIMIT) -> ExecResult:
         """Run ``command`` (any number of lines). stdin is empty; stdout and stderr come back joined, in ``stdout``.
 
-        A time-out ends the running command; the shell and its variables live on. A command that ends the shell
-        (``exit``, ``exec``, ``kill -9 $$``) gives a result, and the next ``run`` starts a fresh shell.
+        A time-out ends the running command; the shell, its variables and older background jobs live on. A command that
+        ends the shell (``exit``, ``exec``, ``kill -9 $$``) gives a result, which says so, and the next ``run`` starts a
+        fresh shell. What background jobs write during a command is part of its output, what they write between two is
+        dropped. ``set -e`` holds for the command that says it.
 
-        Raises :class:`SandboxClosed` if the sandbox is gone.
+        Raises :class:`SandboxClosed` if the sandbox is gone, :class:`ValueError` for a NUL character.
         """
+        ...
+
+    def state(self) -> bytes:
+        """Its folder, variables, functions, aliases, options and umask, for another shell of a fork; at most 16 MiB.
+
+        Readonly variables are left out, and functions by a shell that cannot tell them (dash, busybox).
+        Raises :class:`SandboxClosed`, or :class:`SandboxError` if the shell does not tell.
+        """
+        ...
+
+    def restore(self, state: bytes) -> None:
+        """Become like the shell whose :meth:`state` this is. Raises as that, and :class:`ValueError` for other data."""
         ...
 
     def close(self) -> None:
@@ -157,8 +181,13 @@ class Sandbox(Protocol):
         """
         ...
 
-    def shell(self, *, cwd: str | None = None, env: Mapping[str, str] | None = None) -> Shell:
-        """A persistent shell (bash where there is one, else sh)."""
+    def shell(
+        self, *, cwd: str | None = None, env: Mapping[str, str] | None = None, program: str | None = None
+    ) -> Shell:
+        """A persistent shell: ``program``, else bash where there is one, else sh.
+
+        Its first command raises :class:`SandboxError` if there is no such program.
+        """
         ...
 
     def read(self, path: str, *, limit: int = READ_LIMIT) -> bytes:

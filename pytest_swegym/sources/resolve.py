@@ -11,6 +11,7 @@ from pytest_swegym.errors import SourceError
 from pytest_swegym.errors import SpecError
 from pytest_swegym.sources.archive import ArchiveSource
 from pytest_swegym.sources.base import Source
+from pytest_swegym.sources.empty import EmptySource
 from pytest_swegym.sources.git import GitSource
 from pytest_swegym.sources.git import Mirror
 from pytest_swegym.sources.git import Store
@@ -19,6 +20,7 @@ from pytest_swegym.sources.local import find_git
 from pytest_swegym.sources.local import is_bare
 from pytest_swegym.sources.redact import redact
 from pytest_swegym.sources.sdist import SdistSource
+from pytest_swegym.task.spec import NO_REPO
 
 
 #: Where ``owner/name`` is found; ``$SWEGYM_GIT_URL`` names another place.
@@ -26,7 +28,7 @@ GITHUB = "https://github.com/{repo}.git"
 SUFFIXES = (".tar.gz", ".tgz", ".tar.bz2", ".tar.xz", ".zip")
 _ALLOWED = (
     "sdist:NAME==VERSION, owner/name, a git URL, a folder (/absolute or ./relative), or an archive "
-    f"({', '.join(SUFFIXES)}; a URL with #sha256=HEX)"
+    f"({', '.join(SUFFIXES)}; a URL with #sha256=HEX), or empty: for none"
 )
 _SDIST = re.compile(r"sdist:\s*([A-Za-z0-9](?:[A-Za-z0-9._-]*[A-Za-z0-9])?)\s*==\s*([A-Za-z0-9.!+_-]+)\s*")
 _OWNER_NAME = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.-]*/[A-Za-z0-9_][A-Za-z0-9_.-]*")
@@ -54,6 +56,9 @@ def make_source(
         not base_commit.strip() or base_commit.startswith("-") or not base_commit.isprintable()
     ):
         raise SpecError(f"{base_commit!r} is not a commit", field="base_commit")
+    if text == NO_REPO:
+        _no_commit(base_commit, text)
+        return EmptySource()
     place, digest = _digest(text)
     if text.startswith("sdist:"):
         _no_commit(base_commit, text)

@@ -25,9 +25,9 @@ class Check:
 
     ``run`` is a line or script for the task's shell, ``stdin`` what it reads. Its stdout must equal ``stdout`` (but for
     one line end at the end), hold every text of ``contains``, and match the regular expression ``matches`` somewhere
-    (``^`` and ``$`` are ends of lines); its exit code must be ``exit_code``, within ``timeout`` seconds. ``files`` (path
-    in the workdir to text) are there for this check alone. A check that ``keeps`` holds before the solver and must hold
-    after it; any other fails before.
+    (``^`` and ``$`` are ends of lines); its exit code must be ``exit_code``, within ``timeout`` seconds. ``files``
+    (path in the workdir to text) are there for this check alone. A check that ``keeps`` holds before the solver and
+    must hold after it; any other fails before.
     """
 
     name: str
@@ -80,6 +80,8 @@ def relative_files(value: Any) -> dict[str, str]:
         parts = path.split("/")
         if not path or "\0" in path or path.startswith("/") or {"", ".", ".."} & {*parts}:
             raise ValueError(f"{path!r} must be a path inside the workdir")
+        if any(other.startswith(path + "/") for other in files):
+            raise ValueError(f"{path!r} is a file, and the folder of another one")
     return files
 
 

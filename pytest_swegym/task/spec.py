@@ -26,6 +26,8 @@ FORMAT = "swegym.task/1"
 EVAL_TYPES = ("pass_and_fail", "fail_only")
 #: What a solver hands in: the difference to the base, or the whole workdir (git history, empty folders, modes).
 SUBMISSIONS = ("patch", "tree")
+#: The ``repo`` of a task that begins in an empty folder, or with its own ``files``.
+NO_REPO = "empty:"
 #: A judge's grades go from 0 to this.
 FULL_MARKS = 10.0
 #: A path component everywhere: records, layers, image tags, test ids.
@@ -191,9 +193,13 @@ def _read_spec(reader: f.Fields) -> TaskSpec:
                     "split", "datasets", "text"):  # fmt: skip
         reader.take(ignored, lambda value: value, None)
     command = reader.take(("test_command", "test_cmd"), f.text, None)
+    repo = reader.require("repo", f.text)
+    files: Mapping[str, str] = reader.take("files", relative_files, {})
+    if files and repo.strip() != NO_REPO:
+        raise reader.error("files", f"are for tasks with repo = {NO_REPO!r}; a repository brings its own")
     return TaskSpec(
         instance_id=instance_id,
-        repo=reader.require("repo", f.text),
+        repo=repo,
         base_commit=reader.take("base_commit", f.text, None),
         title=reader.take("title", f.text, ""),
         problem_statement=reader.take("problem_statement", f.text, ""),
@@ -206,7 +212,7 @@ def _read_spec(reader: f.Fields) -> TaskSpec:
         workdir=workdir.rstrip("/"),
         version=reader.take("version", f.text, None),
         tags=reader.take("tags", f.texts, ()),
-        files=reader.take("files", relative_files, {}),
+        files=files,
         shell=reader.take("shell", _program, None),
         submission=reader.take("submission", f.one_of(*SUBMISSIONS), "patch"),
     )
