@@ -1,4 +1,4 @@
-"""Solvers by name: built in, ``module:attr``, ``path/to/file.py:attr``."""
+"""Solvers by name: built in, players, ``module:attr``, ``path/to/file.py:attr``."""
 
 from __future__ import annotations
 
@@ -23,17 +23,28 @@ BUILT_IN = {
     "empty": "no change at all",
     "predictions:FILE": "patches from a SWE-bench predictions file",
     "command:PROGRAM": "a program that works in the workspace; its tree is the answer",
+    "human": "a person at the terminal, step by step",
+    "scripted:FILE": "actions that were written down before",
+    "replay:FILE": "the actions of a trajectory, or of those of a run's folder",
+    "random": "harmless actions by chance",
 }
+#: Solvers that play step by step, and who makes them: named by text, for they are made of what is above solvers.
+_PLAYERS = ("human", "scripted", "replay", "random")
+_LOAD_PLAYER, _AGENT_SOLVER = "pytest_swegym.agents:load_player", "pytest_swegym.agents:AgentSolver"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class LoadedSolver:
-    """A solver with its name. ``identity`` changes when its code or file does; ``trusted`` ones see the hidden part."""
+    """A solver with its name. ``identity`` changes when its code or file does; ``trusted`` ones see the hidden part.
+
+    One that is ``alone`` needs the terminal for itself.
+    """
 
     name: str
     identity: str
     function: Callable[[Any, Workspace], str | None]
     trusted: bool = False
+    alone: bool = False
 
     def __call__(self, task: TaskSpec | Task, workspace: Workspace) -> str | None:
         return self.function(task, workspace)
@@ -52,6 +63,10 @@ def load_solver(name: str, *, root: Path | None = None) -> LoadedSolver:
         return LoadedSolver(name=name, identity=content_key(predictions.patches), function=predictions)
     if kind == "command" and colon:
         return LoadedSolver(name=name, identity=name, function=builtin.Command(rest))
+    if kind in _PLAYERS:
+        player = load(_LOAD_PLAYER)(name, root=root)
+        agent = load(_AGENT_SOLVER)(player)
+        return LoadedSolver(name=name, identity=content_key(name, player.identity), function=agent, alone=player.alone)
     if not looks_like_name(name):
         choices = ", ".join([*BUILT_IN, "module:attr", "path/to/file.py:attr"])
         raise LoadError(f"unknown solver {name!r}; choose from: {choices}")

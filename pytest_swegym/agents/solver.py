@@ -1,0 +1,75 @@
+"""A player as a solver: it plays an episode in the workspace, and what it leaves there is its answer."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from pytest_swegym.agents.base import Player
+from pytest_swegym.agents.base import play
+from pytest_swegym.errors import SolverError
+from pytest_swegym.session import Session
+from pytest_swegym.session import SessionLimits
+from pytest_swegym.session import load_protocol
+from pytest_swegym.task import TaskSpec
+from pytest_swegym.trajectory import TRAJECTORY
+from pytest_swegym.trajectory import TrajectoryWriter
+from pytest_swegym.workspace import Workspace
+
+
+#: The protocol of players that speak them all.
+PROTOCOL = "json"
+
+
+class AgentSolver:
+    """``solve(task, workspace)`` for a player; ``protocol`` is for those that speak all.
+
+    The episode ends some seconds before the task's ``solve_timeout``, so that what is there by then is graded.
+    """
+
+    def __init__(self, player: Player, *, protocol: str = PROTOCOL) -> None:
+        self.player = player
+        self._protocol = protocol
+
+    def __call__(self, task: TaskSpec, workspace: Workspace) -> str | None:
+        occasion = workspace.occasion
+        policy = self.player.make(task, number=occasion.number, seed=occasion.seed)
+        name = policy.protocol or self._protocol
+        session = Session(
+            task,
+            workspace,
+            load_protocol(name)(occasion.tools),
+            limits=SessionLimits(steps=occasion.steps, seconds=_seconds(task)),
+            trajectory=_trajectory(workspace, name),
+            step_reward=occasion.step_reward,
+        )
+        with session:
+            try:
+                played = play(session, policy)
+            finally:
+                occasion.told.update(policy.told)
+        turn = played.turn
+        occasion.told.update(steps=turn.observation.step, ending=turn.ending)
+        if occasion.step_reward is not None:
+            occasion.told["step_reward"] = played.reward
+        if turn.ending == "sandbox":
+            raise SolverError("everything in the sandbox was ended from inside")
+        if turn.ending in ("forfeit", "close"):
+            workspace.reset()
+            return ""
+        return None
+
+
+def _seconds(task: TaskSpec) -> float:
+    limit = task.limits.solve_timeout
+    return limit - min(10.0, limit / 10)
+
+
+def _trajectory(workspace: Workspace, protocol: str) -> TrajectoryWriter | None:
+    occasion = workspace.occasion
+    if occasion.folder is None:
+        return None
+    header: dict[str, Any] = {**occasion.named, "protocol": protocol}
+    if occasion.tools is not None:
+        header["tools"] = [folder.name for folder in occasion.tools.folders]
+        header["tools_key"] = occasion.tools.key
+    return TrajectoryWriter(occasion.folder / TRAJECTORY, header)
