@@ -61,18 +61,24 @@ def command_line(tool: Tool, arguments: Mapping[str, Any]) -> str:
 
 def with_here_documents(command: str, end_names: Mapping[str, str]) -> str:
     """``command`` with ``<< 'END'`` added where a tool of ``end_names`` is called with its text on the lines below."""
-    lines, done = command.split("\n"), []
-    while lines:
-        line = lines.pop(0)
+    lines = command.split("\n")
+    last = {line: at for at, line in enumerate(lines)}
+    last_bare = {line.strip(): at for at, line in enumerate(lines)}
+    done, at = [], 0
+    while at < len(lines):
+        line, at = lines[at], at + 1
         words, here = line.split(None, 1), _HERE.search(line)
-        end = here[2] if here is not None else end_names.get(words[0], "") if words else ""
-        below = [text.strip() if here is None else text for text in lines]
-        if not end or end not in below:
+        end = here[2] if here is not None else end_names.get(words[0]) if words else None
+        if end is None or (last_bare if here is None else last).get(end, 0) < at:
             done.append(line)
-            continue
-        at = below.index(end)
-        done += [line if here is not None else f"{line.rstrip()} << '{end}'", *lines[:at], end]
-        del lines[: at + 1]
+        elif here is not None:
+            stop = lines.index(end, at)
+            done += [line, *lines[at : stop + 1]]
+            at = stop + 1
+        else:
+            stop = next(below for below in range(at, len(lines)) if lines[below].strip() == end)
+            done += [f"{line.rstrip()} << '{end}'", *lines[at:stop], end]
+            at = stop + 1
     return "\n".join(done)
 
 

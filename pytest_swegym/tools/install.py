@@ -39,7 +39,7 @@ STATE = f"{HOME}/state.json"
 #: Where ``submit`` and ``forfeit`` write their own name: the episode is to end.
 ENDED = f"{HOME}/ended"
 #: Raised whenever the way of installing changes, so that old layers are not taken for new ones.
-_VERSION = 1
+_VERSION = 2
 _BIN = f"{HOME}/bin"
 #: The repository's own tests, for runners that need no command of the task's own.
 _TEST_COMMANDS = {
@@ -50,8 +50,10 @@ _TEST_COMMANDS = {
 }
 #: What install scripts of SWE-agent's folders expect to be set; they write it to the shared state.
 _SEEN_BY_INSTALL = {"WINDOW": "100", "OVERLAP": "2"}
-# Variables before and after, apart by an empty entry; what the script says goes elsewhere.
-_SOURCE = "env -0; printf '\\0'; . ./install.sh >&2 </dev/null || exit; exec env -0"
+# Variables before and after, apart by an empty entry, once the script has come to its end.
+_SOURCE = f"""env -0 > {HOME}/before
+. ./install.sh </dev/null >&2 || exit
+cat {HOME}/before && rm {HOME}/before && printf '\\0' && exec env -0"""
 # So that no episode compiles the modules again; where there is no Python there is nothing to do.
 _COMPILE = f"""for python in python3 python; do
   command -v "$python" >/dev/null 2>&1 && exec "$python" -m compileall -q {HOME}/*/lib
@@ -146,17 +148,20 @@ def _wrapper(name: str, script: str, data: bytes, libraries: str) -> str:
 def _installed(build: Build, folders: Sequence[ToolFolder], snapshot: Snapshot) -> dict[str, str]:
     """Source every ``install.sh`` in its folder, in order; the variables of the snapshot with the tools in it."""
     path = snapshot.env.get("PATH") or build.sandbox.exec(["sh", "-c", 'printf %s "$PATH"']).output
-    env = {**snapshot.env, "PATH": f"{_BIN}:{path}"}
+    # After our own, for what an install script puts there.
+    own = ":".join([_BIN, *(f"{HOME}/{folder.name}/bin" for folder in folders)])
+    env = {**snapshot.env, "PATH": f"{own}:{path}"}
     for folder in folders:
         if "install.sh" not in folder.files:
             continue
         what = f"tools {folder.name!r}: install.sh"
         variables = {**_SEEN_BY_INSTALL, **env}
         result = build.run(shell_argv(_SOURCE), what, cwd=f"{HOME}/{folder.name}", env=variables, level=logging.INFO)
-        if result.stdout.endswith(b"\0\0"):
+        if not result.stdout:
             raise EnvironmentBuildError(f"{what} ended the shell that sources it: use return instead of exit")
         env.update(changed(result))
-    return env
+    # A script may have put its own folder first, where programs lack what runs them.
+    return {**env, "PATH": f"{_BIN}:{env['PATH']}"} if not env["PATH"].startswith(f"{_BIN}:") else env
 
 
 def _check(build: Build, folders: Sequence[ToolFolder], env: dict[str, str]) -> None:
