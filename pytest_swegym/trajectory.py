@@ -12,6 +12,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
+from typing import BinaryIO
 
 from pytest_swegym.errors import ConfigError
 from pytest_swegym.errors import InfraError
@@ -25,6 +26,7 @@ DIFF_LIMIT = 2**20
 #: Longest line and largest file that are read, in bytes.
 LINE_LIMIT, READ_LIMIT = 64 * 2**20, 1024 * 2**20
 _EVENTS = ("begin", "step", "note", "end")
+_END = b'{"event": "end"'
 
 
 class TrajectoryWriter:
@@ -66,7 +68,7 @@ class TrajectoryWriter:
             other = TrajectoryWriter(path, header)
             with _told(path), self.path.open("rb") as before, path.open("ab") as file:
                 next(before)
-                file.writelines(line for line in before if not line.startswith(b'{"event": "end"'))
+                file.writelines(line for line in before if not line.startswith(_END))
             other._diff = self._diff
         return other
 
@@ -148,27 +150,29 @@ def read_trajectory(path: Path) -> Trajectory:
 
 
 def end_trajectory(path: Path, data: Mapping[str, Any]) -> None:
-    """Add the last line to a trajectory that others have written, if there is one; a line that was cut goes.
+    """Add the last line to a trajectory that others have written, if there is one.
 
-    Raises :class:`InfraError` if that fails.
+    A line that was cut goes, and so does an earlier last line. Raises :class:`InfraError` if that fails.
     """
     if not path.is_file():
         return
     with _told(path), path.open("r+b") as file:
-        file.truncate(_whole(file))
+        whole = _after_break(file, file.seek(0, os.SEEK_END))
+        last = _after_break(file, max(whole - 1, 0))
+        file.seek(last)
+        file.truncate(last if file.read(len(_END)) == _END else whole)
         file.seek(0, os.SEEK_END)
         file.write(_text({"event": "end", **data}))
 
 
-def _whole(file: Any) -> int:
-    """How much of the file is whole lines."""
-    end = int(file.seek(0, os.SEEK_END))
+def _after_break(file: BinaryIO, end: int) -> int:
+    """Where the last line break before ``end`` ends; 0 if there is none."""
     while end:
         start = max(end - 2**16, 0)
         file.seek(start)
         found = file.read(end - start).rfind(b"\n")
         if found >= 0:
-            return start + int(found) + 1
+            return start + found + 1
         end = start
     return 0
 

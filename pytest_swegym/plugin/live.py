@@ -204,6 +204,7 @@ class LiveAttempt:
 
     def _made(self) -> Attempt:
         from pytest_swegym.episode import Attempt
+        from pytest_swegym.workspace import Occasion
 
         with self._lock:
             if self._attempt is None:
@@ -220,6 +221,7 @@ class LiveAttempt:
                     on_stage=self._stage_ended,
                     run_id=run.run_id,
                     content_key=content_of(run, self._item, plan),
+                    occasion=Occasion(folder=run.store.folder(plan.key), steps=run.settings.max_steps),
                 )
             return self._attempt
 
@@ -292,4 +294,5 @@ def content_of(run: Run, item: pytest.Item, plan: Planned) -> str:
         compat=settings.compat,
         grader=GRADER_VERSION,
         tools=run.tools.key if run.tools is not None else "",
+        max_steps=settings.max_steps,
     )

@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from contextlib import nullcontext
 from pathlib import Path
 from typing import TYPE_CHECKING
 from typing import Any
@@ -53,7 +56,15 @@ def pytest_configure(config: pytest.Config) -> None:
         raise pytest.UsageError(f"--swegym-solver: {error}") from error
     except ConfigError as error:
         raise pytest.UsageError(f"--swegym-solver={name}: {error}") from error
+    if solver.alone and (config.stash[SETTINGS].jobs > 1 or _distributed(config)):
+        raise pytest.UsageError(
+            f"--swegym-solver={name} needs the terminal for itself: no --swegym-jobs above 1, no pytest-xdist"
+        )
     config.pluginmanager.register(CommandLineSolver(solver), COMMAND_LINE)
+
+
+def _distributed(config: pytest.Config) -> bool:
+    return hasattr(config, "workerinput") or config.getoption("dist", "no") != "no"
 
 
 def _load_tools(config: pytest.Config) -> None:
@@ -86,8 +97,23 @@ class CommandLineSolver:
         __tracebackhide__ = True
         live = item.stash[LIVE]
         given = live.prepared.task if self.solver.trusted and live.prepared is not None else task
-        patch = self.solver(given, workspace)
+        with _terminal(item.config) if self.solver.alone else nullcontext():
+            patch = self.solver(given, workspace)
         return "" if patch is None else patch
+
+
+@contextmanager
+def _terminal(config: pytest.Config) -> Iterator[None]:
+    """The terminal as it was before pytest began to capture."""
+    capture = config.pluginmanager.get_plugin("capturemanager")
+    if capture is None:
+        yield
+        return
+    capture.suspend(in_=True)
+    try:
+        yield
+    finally:
+        capture.resume()
 
 
 @pytest.hookimpl(trylast=True)

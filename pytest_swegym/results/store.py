@@ -7,6 +7,7 @@ import os
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from pytest_swegym._support.paths import write_atomic
 from pytest_swegym.errors import ConfigError
@@ -14,6 +15,8 @@ from pytest_swegym.results.harness import REPORT
 from pytest_swegym.results.harness import record_report
 from pytest_swegym.task import AttemptRecord
 from pytest_swegym.task import Grade
+from pytest_swegym.trajectory import TRAJECTORY
+from pytest_swegym.trajectory import end_trajectory
 
 
 RECORD, PATCH, JUNIT, LOG = "record.json", "patch.diff", "junit.xml", "test.log"
@@ -23,7 +26,10 @@ READ_LIMIT = 128 * 2**20
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ResultStore:
-    """The folder of a run: ``attempts/INSTANCE[.N]/{record.json,patch.diff,junit.xml,test.log,report.json}``."""
+    """The folder of a run: ``attempts/INSTANCE[.N]/{record.json,patch.diff,junit.xml,test.log,report.json}``.
+
+    Beside them lies the ``trajectory.jsonl`` of a solver that writes one; keeping the attempt writes its last line.
+    """
 
     root: Path
 
@@ -47,6 +53,7 @@ class ResultStore:
                 write_atomic(folder / name, data)
             else:
                 (folder / name).unlink(missing_ok=True)
+        end_trajectory(folder / TRAJECTORY, _end(record))
         write_atomic(folder / RECORD, json.dumps(record.to_dict(), indent=1) + "\n")
         return folder
 
@@ -101,3 +108,15 @@ class ResultStore:
                 return file.read(READ_LIMIT)
         except OSError:
             return b""
+
+
+def _end(record: AttemptRecord) -> dict[str, Any]:
+    """What the last line of a trajectory says of the record."""
+    return {
+        "verdict": record.verdict.value,
+        "resolved": record.resolved,
+        "reward": record.reward,
+        "reward_name": record.reward_name,
+        "reasons": list(record.reasons),
+        "error_stage": record.error_stage,
+    }

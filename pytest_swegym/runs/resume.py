@@ -23,12 +23,13 @@ def attempt_key(
     grader: Any,
     compat: str = "same-run",
     tools: str = "",
+    max_steps: int | None = None,
 ) -> str:
     """Names everything that a result depends on; ``solver`` is its identity, which changes with its code.
 
     ``tools`` is the key of the toolset.
     """
-    parts = (task.to_dict(), number, seed, solver, sandbox, reward, protect, compat, grader, tools)
+    parts = (task.to_dict(), number, seed, solver, sandbox, reward, protect, compat, grader, tools, max_steps)
     return content_key("attempt", *parts)
 
 

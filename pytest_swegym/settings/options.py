@@ -59,7 +59,8 @@ class Option:
 OPTIONS: tuple[Option, ...] = (
     Option(
         name="solver", parse=parse_word, metavar="NAME",
-        help="who makes the patch: module:attr, file.py:attr, gold, empty, predictions:FILE or command:PROGRAM",
+        help="who makes the patch: module:attr, file.py:attr, gold, empty, predictions:FILE, command:PROGRAM, or step"
+             " by step human, scripted:FILE, replay:FILE or random",
     ),
     Option(
         name="tasks", parse=parse_words, metavar="NAME", default=(), ini="linelist",
@@ -111,6 +112,8 @@ OPTIONS: tuple[Option, ...] = (
            help="limit of one run of the tests, instead of each task's own"),
     Option(name="solve-timeout", parse=parse_seconds, metavar="SECONDS", ini="float",
            help="limit of one solve, instead of each task's own"),
+    Option(name="max-steps", parse=parse_count, metavar="N", ini="int",
+           help="most steps of a solver that plays step by step; what is there by then is graded. Default: no limit"),
     Option(name="seed", parse=parse_whole, metavar="N", default=0, ini="int",
            help="seed of the first attempt at a task; attempt I has seed N + I. Default: 0"),
     Option(name="mirror", parse=parse_path, metavar="DIR",

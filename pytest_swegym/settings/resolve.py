@@ -40,6 +40,7 @@ class Settings:
     no_cache: bool = False
     timeout: float | None = None
     solve_timeout: float | None = None
+    max_steps: int | None = None
     seed: int = 0
     mirror: Path | None = None
     offline: bool = False
