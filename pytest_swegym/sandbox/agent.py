@@ -34,6 +34,8 @@ from pytest_swegym.sandbox.spawn import spawn
 
 #: Seconds for the sandbox to come up, and for a command to open its FIFOs.
 _PATIENCE = 30.0
+#: Seconds after which a command that has not started may have found a stopped agent.
+_STALLED = 1.0
 #: Seconds for a process to become free where the limit of processes is reached.
 _CROWDED = 3.0
 # Each command runs beside the agent, yet not by '&', after which a shell ignores SIGINT for good in all it starts: a
@@ -185,7 +187,11 @@ class Agent:
         poller = select.poll()
         poller.register(job.status, select.POLLIN)
         poller.register(self.alive, select.POLLIN)
-        events = {handle for handle, _ in poller.poll(_PATIENCE * 1000)}
+        events = {handle for handle, _ in poller.poll(_STALLED * 1000)}
+        if not events:
+            # ``kill -STOP -1`` inside stops the agent too.
+            processes.send(self.pid, signal.SIGCONT, self.namespace)
+            events = {handle for handle, _ in poller.poll(_PATIENCE * 1000)}
         if self.alive in events:
             raise SandboxClosed("the sandbox is gone: it was closed, or ended from inside")
         if not events:
@@ -202,14 +208,13 @@ class Agent:
         """Whether everything inside is gone."""
         return self._closed or self._process.poll() is not None
 
-    def end(self, number: int, *, spare: Sequence[int] = ()) -> None:
-        """Kill the whole process tree of a command but for ``spare``."""
-        processes.end_all(lambda: self.tree(number, spare=spare), self.namespace)
+    def end(self, number: int) -> None:
+        """Kill the whole process tree of a command."""
+        processes.end_all(lambda: self.tree(number), self.namespace)
 
-    def tree(self, number: int, *, spare: Sequence[int] = ()) -> list[int]:
-        """The living processes of a command but for ``spare``."""
-        found = processes.belonging_to(number, self.namespace, init=self._init, agent=self.pid)
-        return [pid for pid in found if pid not in spare]
+    def tree(self, number: int) -> list[int]:
+        """The living processes of a command."""
+        return processes.belonging_to(number, self.namespace, init=self._init, agent=self.pid)
 
     @contextmanager
     def paused(self) -> Iterator[None]:

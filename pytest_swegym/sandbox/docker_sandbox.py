@@ -25,8 +25,8 @@ from pytest_swegym.sandbox.docker_exec import Agent
 from pytest_swegym.sandbox.docker_exec import Run
 from pytest_swegym.sandbox.docker_shell import OomCounter
 from pytest_swegym.sandbox.docker_shell import ShellChannel
-from pytest_swegym.sandbox.shell import SHELL_COMMAND
 from pytest_swegym.sandbox.shell import KeptShell
+from pytest_swegym.sandbox.shell import shell_command
 
 
 if TYPE_CHECKING:
@@ -106,15 +106,15 @@ class DockerSandbox:
         finally:
             agent.close()
 
-    def shell(self, *, cwd: str | None = None, env: Mapping[str, str] | None = None) -> KeptShell:
+    def shell(
+        self, *, cwd: str | None = None, env: Mapping[str, str] | None = None, program: str | None = None
+    ) -> KeptShell:
         """A persistent shell; see :class:`~pytest_swegym.sandbox.base.Sandbox`."""
-        variables = {**self._env, **(env or {})}
+        variables, argv = {**self._env, **(env or {})}, shell_command(program)
 
         def start() -> ShellChannel:
             def body(owner: str) -> str:
-                return scripts.command(
-                    SHELL_COMMAND, owner=owner, env=variables, cwd=cwd or "/", env_clear=False, stdin=True
-                )
+                return scripts.command(argv, owner=owner, env=variables, cwd=cwd or "/", env_clear=False, stdin=True)
 
             return ShellChannel(self._agent(), body, self._do)
 

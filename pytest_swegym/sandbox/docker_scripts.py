@@ -46,10 +46,15 @@ _sg_oom() {
 """
 
 # Collects in $_sg_found, and stops, every process of the command $1: by its environment, its parent, its group or its
-# session; and orphans that were born after $2 (hundredths of a second since boot) and hid whose they are.
+# session; and orphans that were born after $2 (hundredths of a second since boot) and hid whose they are. With
+# $_sg_young, none that was born before $2 and none of its children: they are in $_sg_old.
 _FIND = """
 _sg_mine() {
   case $_sg_found in *" $3 "* | *" $4 "* | *" $5 "*) return 0 ;; esac
+  if [ -n "$_sg_young" ]; then
+    case $_sg_old in *" $3 "*) return 1 ;; esac
+    [ "${21}" -ge "$2" ] || return 1
+  fi
   _sg_owner=
   while IFS= read -r _sg_line || [ -n "$_sg_line" ]; do
     case $_sg_line in
@@ -72,6 +77,8 @@ _sg_scan() {
       kill -STOP "$_sg_pid"
       _sg_found="$_sg_found$_sg_pid "
       _sg_new=yes
+    elif [ -n "$_sg_young" ]; then
+      case $_sg_old in *" $_sg_pid "*) ;; *) _sg_old="$_sg_old$_sg_pid "; _sg_new=yes ;; esac
     fi
   done
 }
@@ -141,8 +148,12 @@ def end_command(owner: str, seconds: float, mark: str) -> str:
 
 
 def interrupt(owner: str, seconds: float, shell: int, mark: str) -> str:
-    """Ends what the shell ``owner``, process ``shell``, has started; then it gets SIGURG and goes on."""
+    """Ends what the shell ``owner``, process ``shell``, has started in the last ``seconds``.
+
+    Then the shell gets SIGURG and goes on. Its older jobs and their children live on.
+    """
     return f"""_sg_spare={shell}
+_sg_young=yes
 kill -STOP {shell}
 {_find(owner, seconds)}
 kill -KILL $_sg_found
@@ -156,6 +167,7 @@ def _find(owner: str, seconds: float) -> str:
 {_FIND}
 IFS=' .' read -r _sg_whole _sg_part _sg_rest </proc/uptime
 _sg_found=' '
+_sg_old=' '
 _sg_new=yes
 while [ -n "$_sg_new" ]; do
   _sg_scan {owner} $(($_sg_whole$_sg_part - {int(seconds * 100) + 5}))

@@ -14,6 +14,7 @@ from pytest_swegym.sandbox.docker_exec import Agent
 from pytest_swegym.sandbox.docker_exec import Marked
 from pytest_swegym.sandbox.docker_stream import STDERR
 from pytest_swegym.sandbox.docker_stream import STDOUT
+from pytest_swegym.sandbox.shell import begin
 
 
 #: Seconds of silence after which the daemon is asked whether the shell's agent still runs.
@@ -32,7 +33,7 @@ class ShellChannel:
         self._owner = secrets.token_hex(8)
         mark = secrets.token_hex(8)
         self._streams = {STDOUT: Marked(mark), STDERR: Marked(mark)}
-        self._begin = time.monotonic()
+        self._begin = self._heard = time.monotonic()
         self._code: int | None = None
         self._closed = False
         agent.stream.send(scripts.message(scripts.framed(body(self._owner), mark)))
@@ -48,13 +49,17 @@ class ShellChannel:
         ended = self._streams[STDOUT].numbers
         if ended:
             self._code = ended[0]
-        elif not pieces:
+        elif pieces:
+            self._heard = time.monotonic()
+        elif pieces is not None or time.monotonic() - self._heard >= _ASK:
             # Only an agent that was killed ends without the mark, or falls silent before it.
             self._code = self._agent.wait_code(timeout=0.0 if pieces is None else _ASK)
+            self._heard = time.monotonic()
         return data or (None if self._code is None else b"")
 
-    def interrupt(self, shell: int) -> None:
-        self._do(functools.partial(scripts.interrupt, self._owner, self._seconds, shell))
+    def interrupt(self, shell: int, since: float) -> None:
+        # A container may have a clock of its own: only how long ago is the same everywhere.
+        self._do(lambda mark: scripts.interrupt(self._owner, begin() - since, shell, mark))
 
     def close(self) -> int | None:
         if not self._closed:

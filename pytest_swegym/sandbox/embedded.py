@@ -24,8 +24,8 @@ from pytest_swegym.sandbox.base import Snapshot
 from pytest_swegym.sandbox.jail import BASE_ENV
 from pytest_swegym.sandbox.layers import remove_tree
 from pytest_swegym.sandbox.limits import Group
-from pytest_swegym.sandbox.shell import SHELL_COMMAND
 from pytest_swegym.sandbox.shell import KeptShell
+from pytest_swegym.sandbox.shell import shell_command
 from pytest_swegym.sandbox.streams import ShellChannel
 from pytest_swegym.sandbox.streams import Streams
 
@@ -121,12 +121,14 @@ class EmbeddedSandbox:
         finally:
             job.close()
 
-    def shell(self, *, cwd: str | None = None, env: Mapping[str, str] | None = None) -> KeptShell:
+    def shell(
+        self, *, cwd: str | None = None, env: Mapping[str, str] | None = None, program: str | None = None
+    ) -> KeptShell:
         """A persistent shell; see :class:`~pytest_swegym.sandbox.base.Sandbox`."""
-        variables = {**self._env, **(env or {})}
+        variables, argv = {**self._env, **(env or {})}, shell_command(program)
 
         def start() -> ShellChannel:
-            job = self._agent.launch(SHELL_COMMAND, env=variables, cwd=cwd or "/", stdin=None, joined=True)
+            job = self._agent.launch(argv, env=variables, cwd=cwd or "/", stdin=None, joined=True)
             return ShellChannel(job, self._agent)
 
         shell = KeptShell(start, oom_kills=self._group.oom_kills)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import secrets
-import select
 import shutil
 import signal
 import subprocess
@@ -18,9 +17,10 @@ from pathlib import Path
 from typing import IO
 
 from pytest_swegym.errors import SandboxClosed
+from pytest_swegym.sandbox import processes
 from pytest_swegym.sandbox.base import ExecResult
 from pytest_swegym.sandbox.output import Capture
-from pytest_swegym.sandbox.shell import SHELL_COMMAND
+from pytest_swegym.sandbox.streams import Outbox
 
 
 #: The variable, and its file's size limit for ``relocate``.
@@ -76,11 +76,11 @@ def end(mark: str) -> None:
 class ShellChannel:
     """The channel of a kept shell of the host; ``inside`` translates what is sent."""
 
-    def __init__(self, env: Mapping[str, str], cwd: Path, inside: Callable[[str], str]) -> None:
+    def __init__(self, argv: Sequence[str], env: Mapping[str, str], cwd: Path, inside: Callable[[str], str]) -> None:
         self._inside = inside
         self._cwd = cwd
         self._child = subprocess.Popen(
-            SHELL_COMMAND,
+            argv,
             env=dict(env),
             cwd=cwd,
             stdin=subprocess.PIPE,
@@ -88,29 +88,25 @@ class ShellChannel:
             stderr=subprocess.DEVNULL,
             start_new_session=True,
         )
+        source, output = self._child.stdin, self._child.stdout
+        if source is None or output is None:
+            raise SandboxClosed("the shell has no streams")
+        self._outbox = Outbox(source.fileno())
+        self._out = output.fileno()
 
     def write(self, data: bytes) -> None:
         if not self._cwd.is_dir():
             raise SandboxClosed("the sandbox was closed")
-        if self._child.stdin is not None:
-            self._child.stdin.write(
-                self._inside(data.decode("utf-8", "surrogateescape")).encode("utf-8", "surrogateescape")
-            )
-            self._child.stdin.flush()
+        self._outbox.send(self._inside(data.decode("utf-8", "surrogateescape")).encode("utf-8", "surrogateescape"))
 
     def read(self, timeout: float | None) -> bytes | None:
-        if self._child.stdout is None:
-            return b""
-        poll = select.poll()  # select() cannot wait for descriptors above 1023
-        poll.register(self._child.stdout, select.POLLIN)
-        ready = poll.poll(200 if timeout is None else min(timeout, 0.2) * 1000)
-        if ready:
-            return os.read(self._child.stdout.fileno(), 2**20)
+        if self._outbox.poll((self._out,), 0.2 if timeout is None else min(timeout, 0.2)):
+            return os.read(self._out, 2**20)
         return b"" if self._child.poll() is not None else None
 
-    def interrupt(self, shell: int) -> None:
+    def interrupt(self, shell: int, since: float) -> None:
         _kill([shell], signal.SIGSTOP)
-        _end_tree(shell, spare=shell)
+        _end_tree(shell, since=since)
         _kill([shell], signal.SIGURG)
         _kill([shell], signal.SIGCONT)
 
@@ -162,15 +158,19 @@ def _kept(file: IO[bytes], limit: int) -> Capture:
     return capture
 
 
-def _end_tree(root: int, *, spare: int = 0) -> None:
-    """Kill a process, its descendants and its session, stopped first so that none forks away."""
+def _end_tree(root: int, *, since: float | None = None) -> None:
+    """Kill a process, its descendants and its session, stopped first so that none forks away.
+
+    With ``since``, not itself but what it started from then on.
+    """
     for _ in range(50):
         parents = {pid: _stat(pid) for pid in _all()}
         tree = {root}
         while more := {pid for pid, (above, _) in parents.items() if above in tree} - tree:
             tree |= more
         tree |= {pid for pid, (_, session) in parents.items() if session == root}
-        living = [pid for pid in tree if pid != spare and pid in parents and _state(pid) != b"Z"]
+        chosen = tree if since is None else processes.younger(tree, since, shell=root)
+        living = [pid for pid in chosen if pid in parents and _state(pid) != b"Z"]
         if not living:
             return
         _kill(living, signal.SIGSTOP)

@@ -11,6 +11,7 @@ from collections.abc import Iterable
 
 #: Which command a process belongs to: inherited by every child that does not clear its environment.
 MARK = b"SWEGYM_EXEC="
+_TICKS = os.sysconf("SC_CLK_TCK")
 #: In the environment of our own processes inside; commands do not get it.
 OWN = b"SWEGYM_AGENT="
 
@@ -40,6 +41,25 @@ def parent(pid: int) -> int:
     """A process's parent; 0 if it is gone."""
     fields = _read(pid, "stat").rpartition(b")")[2].split()
     return int(fields[1]) if len(fields) > 1 else 0
+
+
+def born(pid: int) -> float:
+    """When a process was started, in seconds since boot, rounded down to a tick; 0 if it is gone."""
+    fields = _read(pid, "stat").rpartition(b")")[2].split()
+    return int(fields[19]) / _TICKS if len(fields) > 19 else 0.0
+
+
+def younger(pids: Iterable[int], since: float, *, shell: int) -> list[int]:
+    """Those of ``pids`` that ``shell`` started since, itself or through others; not what older jobs of it started."""
+    since = int(since * _TICKS) / _TICKS
+    found, old = set(pids), set()
+    for pid in sorted(found):
+        above = pid
+        while above in found and above != shell and born(above) >= since:
+            above = parent(above)
+        if above in found and above != shell:
+            old.add(pid)
+    return [pid for pid in found if pid not in old and pid != shell]
 
 
 def is_stopped(pid: int) -> bool:

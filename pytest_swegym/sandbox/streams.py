@@ -9,6 +9,8 @@ import select
 import signal
 import termios
 import time
+from collections import deque
+from collections.abc import Iterable
 
 from pytest_swegym.errors import SandboxClosed
 from pytest_swegym.sandbox import processes
@@ -74,37 +76,71 @@ class Streams:
                 left -= len(data)
 
 
+class Outbox:
+    """What a kept shell has not read yet; sent while its output is waited for, so that writing never blocks."""
+
+    def __init__(self, handle: int) -> None:
+        self._handle = handle
+        self._unsent: deque[memoryview] = deque()
+        os.set_blocking(handle, False)
+
+    def send(self, data: bytes) -> None:
+        """Send what can be sent at once, keep the rest. Raises :class:`OSError` if nobody can read it any more."""
+        if data:
+            self._unsent.append(memoryview(data))
+        with contextlib.suppress(BlockingIOError):
+            while self._unsent:
+                rest = self._unsent[0][os.write(self._handle, self._unsent[0]) :]
+                if rest:
+                    self._unsent[0] = rest
+                else:
+                    self._unsent.popleft()
+
+    def poll(self, handles: Iterable[int], timeout: float | None) -> set[int]:
+        """Those of ``handles`` that have something to read, within ``timeout`` seconds; sends on meanwhile."""
+        poller = select.poll()
+        for handle in handles:
+            poller.register(handle, select.POLLIN)
+        deadline = None if timeout is None else time.monotonic() + timeout
+        while True:
+            if self._unsent:
+                poller.register(self._handle, select.POLLOUT)
+            left = None if deadline is None else max(deadline - time.monotonic(), 0) * 1000
+            ready = {handle for handle, _ in poller.poll(left)}
+            if self._handle not in ready:
+                return ready
+            try:
+                self.send(b"")
+            except OSError:
+                self._unsent.clear()  # the shell no longer reads; its output tells the rest
+            poller.unregister(self._handle)
+            if ready - {self._handle}:
+                return ready - {self._handle}
+
+
 class ShellChannel:
     """The channel of a kept shell over its FIFOs."""
 
     def __init__(self, job: Job, agent: Agent) -> None:
         self._job = job
         self._agent = agent
-        self._poller = select.poll()
-        for handle in (job.out, job.status, agent.alive):
-            self._poller.register(handle, select.POLLIN)
+        self._outbox = Outbox(job.stdin)
         self._status = b""
         self._ended = False
+        # What runs inside may keep what it holds, yet open none of them anew: neither read what the shell is about to
+        # read, nor take from what we are about to read.
+        for handle in (job.stdin, job.out, job.status):
+            os.fchmod(handle, 0)
 
     def write(self, data: bytes) -> None:
-        view = memoryview(data)
-        while view:
-            try:
-                view = view[os.write(self._job.stdin, view) :]
-            except BlockingIOError:
-                # Our own descriptor keeps the FIFO readable, so a dead shell shows only in its status.
-                if self._ended or self._agent.ended or _pending(self._job.status):
-                    raise BrokenPipeError("the shell has ended") from None
-                poller = select.poll()
-                poller.register(self._job.stdin, select.POLLOUT)
-                poller.poll(100)
+        self._outbox.send(data)
 
     def read(self, timeout: float | None) -> bytes | None:
         if self._agent.ended:
             raise SandboxClosed("the sandbox is gone")
         if self._ended:
             return b""
-        events = {handle for handle, _ in self._poller.poll(None if timeout is None else timeout * 1000 + 1)}
+        events = self._outbox.poll((self._job.out, self._job.status, self._agent.alive), timeout)
         if self._job.out in events and (data := _read_now(self._job.out)):
             return data
         if self._agent.alive in events:
@@ -116,16 +152,13 @@ class ShellChannel:
             return _read_now(self._job.out) or b"" if self._ended else None
         return None
 
-    def interrupt(self, shell: int) -> None:
-        agent = self._agent
-        inside = agent.tree(self._job.number)
-        kept = [pid for pid in inside if processes.inner_pid(pid) == shell]
-        for pid in kept:
-            processes.send(pid, signal.SIGSTOP, agent.namespace)
-        agent.end(self._job.number, spare=kept)
-        for pid in kept:
-            processes.send(pid, signal.SIGURG, agent.namespace)
-            processes.send(pid, signal.SIGCONT, agent.namespace)
+    def interrupt(self, shell: int, since: float) -> None:
+        agent, number = self._agent, self._job.number
+        kept = next((pid for pid in agent.tree(number) if processes.inner_pid(pid) == shell), 0)
+        processes.send(kept, signal.SIGSTOP, agent.namespace)
+        processes.end_all(lambda: processes.younger(agent.tree(number), since, shell=kept), agent.namespace)
+        processes.send(kept, signal.SIGURG, agent.namespace)
+        processes.send(kept, signal.SIGCONT, agent.namespace)
 
     def close(self) -> int | None:
         if self._job.out >= 0:

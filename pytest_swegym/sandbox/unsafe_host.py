@@ -32,6 +32,7 @@ from pytest_swegym.sandbox.base import Sandbox
 from pytest_swegym.sandbox.base import SandboxLimits
 from pytest_swegym.sandbox.base import Snapshot
 from pytest_swegym.sandbox.shell import KeptShell
+from pytest_swegym.sandbox.shell import shell_command
 from pytest_swegym.sandbox.toolchain import find_interpreter
 from pytest_swegym.task.spec import EnvironmentSpec
 
@@ -71,10 +72,12 @@ class HostSandbox:
             words, env=variables, cwd=self._folder(cwd), stdin=stdin, timeout=timeout, limit=output_limit
         )
 
-    def shell(self, *, cwd: str | None = None, env: Mapping[str, str] | None = None) -> KeptShell:
+    def shell(
+        self, *, cwd: str | None = None, env: Mapping[str, str] | None = None, program: str | None = None
+    ) -> KeptShell:
         """A kept shell of the host."""
-        variables = self._variables({**self._env, **(env or {})})
-        return KeptShell(lambda: host_process.ShellChannel(variables, self._folder(cwd), self._inside))
+        variables, argv = self._variables({**self._env, **(env or {})}), shell_command(program, own_session=False)
+        return KeptShell(lambda: host_process.ShellChannel(argv, variables, self._folder(cwd), self._inside))
 
     def read(self, path: str, *, limit: int = READ_LIMIT) -> bytes:
         """A file's bytes; links are followed on the host."""
