@@ -39,7 +39,7 @@ STATE = f"{HOME}/state.json"
 #: Where ``submit`` and ``forfeit`` write their own name: the episode is to end.
 ENDED = f"{HOME}/ended"
 #: Raised whenever the way of installing changes, so that old layers are not taken for new ones.
-_VERSION = 2
+_VERSION = 3
 _BIN = f"{HOME}/bin"
 #: The repository's own tests, for runners that need no command of the task's own.
 _TEST_COMMANDS = {
@@ -58,11 +58,20 @@ cat {HOME}/before && rm {HOME}/before && printf '\\0' && exec env -0"""
 _COMPILE = f"""for python in python3 python; do
   command -v "$python" >/dev/null 2>&1 && exec "$python" -m compileall -q {HOME}/*/lib
 done"""
-# Finds what runs a script, whatever its first line calls it on the machine that it was written on.
+# Where it lies it finds itself, and what runs the script, whatever the first line calls it on the machine that it was
+# written on.
 _WRAPPER = """\
 #!/bin/sh
-{variables}for program in {programs}; do
-  command -v "$program" >/dev/null 2>&1 && exec "$program" {flags}{script} "$@"
+case $0 in */bin/*) SWEGYM_TOOLS=${{0%/bin/*}} ;; *) SWEGYM_TOOLS={home} ;; esac
+export SWEGYM_TOOLS
+{python}{run}"""
+_PYTHON = """\
+PYTHONPATH={libraries}${{PYTHONPATH:+:$PYTHONPATH}}
+export PYTHONPATH
+"""
+_RUN = """\
+for program in {programs}; do
+  command -v "$program" >/dev/null 2>&1 && exec "$program" {flags}"$SWEGYM_TOOLS"/{script} "$@"
 done
 echo '{name}: needs {program}, which is not installed here' >&2
 exit 127
@@ -114,12 +123,12 @@ def _upload(build: Build, folders: Sequence[ToolFolder], state: dict[str, str]) 
 
 def _files(folders: Sequence[ToolFolder]) -> Iterator[tuple[str, bytes, bool]]:
     """Every file to be there, below ``HOME``: the folders, a command for each of their programs, and their words."""
-    libraries = ":".join(f"{HOME}/{folder.name}/lib" for folder in reversed(folders) if folder.modules)
+    libraries = ":".join(f"$SWEGYM_TOOLS/{folder.name}/lib" for folder in reversed(folders) if folder.modules)
     for folder in folders:
         for path, (data, run) in folder.files.items():
             yield f"{folder.name}/{path}", data, run
         for name, data in folder.commands.items():
-            yield f"bin/{name}", _wrapper(name, f"{HOME}/{folder.name}/bin/{name}", data, libraries).encode(), True
+            yield f"bin/{name}", _wrapper(name, f"{folder.name}/bin/{name}", data, libraries).encode(), True
         for tool in folder.config.tools:
             yield f"docs/{tool.name}", tool.docs().encode(), False
 
@@ -131,18 +140,18 @@ def _wrapper(name: str, script: str, data: bytes, libraries: str) -> str:
     if words and posixpath.basename(words[0]) == "env":
         words = [word for word in words[1:] if not word.startswith("-") and "=" not in word]
     if not words:
-        return f'#!/bin/sh\nexec {shlex.quote(script)} "$@"\n'
+        return _WRAPPER.format(home=HOME, python="", run=f'exec "$SWEGYM_TOOLS"/{shlex.quote(script)} "$@"\n')
     program = posixpath.basename(words[0])
     python = program.startswith("python")
     programs = dict.fromkeys([words[0], program, *(("python3", "python") if python else ())])
-    return _WRAPPER.format(
-        variables=f"PYTHONPATH={libraries}${{PYTHONPATH:+:$PYTHONPATH}}\nexport PYTHONPATH\n" if python else "",
+    run = _RUN.format(
         programs=" ".join(shlex.quote(word) for word in programs),
         flags="".join(f"{shlex.quote(word)} " for word in words[1:]),
         script=shlex.quote(script),
         name=name.replace("'", ""),
         program="Python 3" if python else program.replace("'", ""),
     )
+    return _WRAPPER.format(home=HOME, python=_PYTHON.format(libraries=libraries) if python else "", run=run)
 
 
 def _installed(build: Build, folders: Sequence[ToolFolder], snapshot: Snapshot) -> dict[str, str]:

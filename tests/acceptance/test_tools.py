@@ -279,6 +279,8 @@ def test_without_python_the_tools_of_the_shell_work_and_the_others_say_why_not(p
         assert play.type(call) == (127, f"{call.split()[0]}: needs Python 3, which is not installed here\n")
 
 
+@pytest.mark.parametrize("lab", ["bubblewrap", "docker", "unsafe-host"], indirect=True)
+@pytest.mark.filterwarnings("ignore:.*NO isolation")
 def test_tools_work_on_every_backend_and_are_not_where_patches_are_graded(
     play: Player, lab: Lab, tooled: Prepared, tools: Toolset
 ) -> None:

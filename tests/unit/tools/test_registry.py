@@ -30,11 +30,11 @@ Run = Callable[..., str]
 @pytest.fixture(scope="module")
 def run(tmp_path_factory: pytest.TempPathFactory) -> Run:
     """Run a command of the core on a state file of its own; ``python`` code has its words in ``sys.argv``."""
-    state = tmp_path_factory.mktemp("state") / "state.json"
+    state = tmp_path_factory.mktemp("state")
 
     def call(command: str, *words: str) -> str:
         argv = ["sh", str(CORE / "bin" / command)] if command.startswith("_") else [sys.executable, "-c", command]
-        env = {**os.environ, "SWEGYM_TOOLS_STATE": str(state), "PYTHONPATH": str(CORE / "lib"), "PYTHONUTF8": "1"}
+        env = {**os.environ, "SWEGYM_TOOLS": str(state), "PYTHONPATH": str(CORE / "lib"), "PYTHONUTF8": "1"}
         result = subprocess.run([*argv, *words], env=env, capture_output=True, check=True)
         return result.stdout.decode("utf-8", "surrogateescape")
 

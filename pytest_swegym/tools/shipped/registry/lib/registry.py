@@ -7,7 +7,7 @@ import json
 import os
 
 
-PATH = os.environ.get("SWEGYM_TOOLS_STATE", "/.swegym/tools/state.json")
+PATH = os.path.join(os.environ.get("SWEGYM_TOOLS", "/.swegym/tools"), "state.json")
 
 
 class Registry:
