@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import errno
+import hashlib
 import logging
 import threading
 import time
@@ -20,6 +21,7 @@ from pytest_swegym.environments import variables
 from pytest_swegym.errors import InfraError
 from pytest_swegym.errors import PatchError
 from pytest_swegym.errors import SandboxClosed
+from pytest_swegym.errors import SandboxError
 from pytest_swegym.errors import SolverError
 from pytest_swegym.errors import SolverTimeout
 from pytest_swegym.errors import SwegymError
@@ -102,6 +104,7 @@ class Attempt:
         given = occasion or Occasion()
         self.occasion = replace(given, number=number, seed=seed, tools=lab.tools, named={**named, **given.named})
         self._begin = begin
+        self._tree: bytes | None = None
 
     # -- stages ----------------------------------------------------------------------------------
 
@@ -125,15 +128,20 @@ class Attempt:
 
         Raises :class:`PatchError` or :class:`InfraError`.
         """
-        return self._grade(self.workspace().diff())
+        patch, tree = self._answer(self.workspace(), None)
+        return self._grade(patch, tree)
 
     def solve(self) -> str:
-        """The solver's patch; its sandbox ends here. Raises :class:`SolverError` or :class:`PatchError`."""
+        """The solver's patch; its sandbox ends here. Raises :class:`SolverError` or :class:`PatchError`.
+
+        Where the task wants a whole tree, :attr:`tree` has it.
+        """
         workspace = self.workspace()
 
         def run() -> str:
             try:
-                return self._solve(workspace)
+                patch, self._tree = self._solve(workspace)
+                return patch
             finally:
                 workspace.close()
 
@@ -142,7 +150,12 @@ class Attempt:
     def grade(self) -> Grade:
         """The verdict of the hidden tests, in a fresh fork that no solver has touched."""
         patch = self.solve()
-        return self._once("grade", lambda: self._grade(patch))
+        return self._once("grade", lambda: self._grade(patch, self._tree))
+
+    @property
+    def tree(self) -> bytes | None:
+        """The tree that was handed in as a tar archive, if the task wants one and the solver left one."""
+        return self._tree
 
     def record(self) -> AttemptRecord:
         """All of it. Runs what has not run yet, and never raises: what went wrong is in the record."""
@@ -198,7 +211,7 @@ class Attempt:
                 if self._on_stage is not None:
                     self._on_stage(stage, self.stages[stage])
 
-    def _solve(self, workspace: Workspace) -> str:
+    def _solve(self, workspace: Workspace) -> tuple[str, bytes | None]:
         prepared = self.checkout()
         given = prepared.task if getattr(self._solver, "trusted", False) else prepared.task.spec
         limit = self.task.spec.limits.solve_timeout
@@ -206,18 +219,31 @@ class Attempt:
         if patch is not None and not isinstance(patch, str):
             kind = type(patch).__name__
             raise SolverError(f"the solver returned {kind}; expected a unified diff (str), or None for its edits")
-        return patch if patch is not None else workspace.diff()
+        return self._answer(workspace, patch)
 
-    def _grade(self, patch: str) -> Grade:
+    def _answer(self, workspace: Workspace, patch: str | None) -> tuple[str, bytes | None]:
+        """What is handed in: the solver's patch, or what it left; of a tree the patch is for reading."""
+        if patch is not None:
+            return patch, None
+        if self.task.spec.submission == "patch":
+            return workspace.diff(), None
+        tree = workspace.pack()
+        try:
+            return workspace.diff(), tree
+        except (PatchError, SandboxError) as error:
+            log.warning("%s: what was handed in cannot be shown as a diff: %s", self.task.id, error)
+            return "", tree
+
+    def _grade(self, patch: str, tree: bytes | None) -> Grade:
         prepared = self.checkout()
         grades = self._lab.grades
         if grades is None:
-            return self._graded(prepared, patch)
-        key = grades.key(prepared.key, patch, self._lab.protect, self._lab.compat)
-        grade, self._cached = grades.get_or_make(key, lambda: self._graded(prepared, patch))
+            return self._graded(prepared, patch, tree)
+        key = grades.key(prepared.key, patch, self._lab.protect, self._lab.compat, tree=_digest(tree))
+        grade, self._cached = grades.get_or_make(key, lambda: self._graded(prepared, patch, tree))
         return grade
 
-    def _graded(self, prepared: Prepared, patch: str) -> Grade:
+    def _graded(self, prepared: Prepared, patch: str, tree: bytes | None) -> Grade:
         left = self._retries
         while True:
             try:
@@ -229,6 +255,8 @@ class Attempt:
                         baseline=prepared.baseline,
                         protect=self._lab.protect,
                         compat=self._lab.compat,
+                        tree=tree,
+                        judge=self._lab.judge,
                     )
             except InfraError as error:
                 if not left:
@@ -249,11 +277,16 @@ class Attempt:
             **outcome,
             environment=prepared.environment if isinstance(prepared, Prepared) else "",
             patch=patch if isinstance(patch, str) else "",
+            tree=_digest(self._tree),
             cached=self._cached,
             stages=dict(self.stages),
             tries=self._tries,
             extra=dict(self.occasion.told),
         )
+
+
+def _digest(tree: bytes | None) -> str:
+    return hashlib.sha256(tree).hexdigest() if tree is not None else ""
 
 
 @dataclass(frozen=True, slots=True)

@@ -24,10 +24,14 @@ from pytest_swegym.environments import with_variables
 from pytest_swegym.errors import ConfigError
 from pytest_swegym.errors import UnrunnableTask
 from pytest_swegym.grading import Baseline
+from pytest_swegym.grading import Judge
 from pytest_swegym.grading import check_task
 from pytest_swegym.grading import measure_baseline
 from pytest_swegym.results.cache import GradeCache
 from pytest_swegym.results.cache import grader_digest
+from pytest_swegym.rows.check_writer import UNDECIDED
+from pytest_swegym.rows.check_writer import CheckWriter
+from pytest_swegym.rows.check_writer import written_checks
 from pytest_swegym.sandbox.base import Backend
 from pytest_swegym.sandbox.base import Keeper
 from pytest_swegym.sandbox.base import Sandbox
@@ -38,6 +42,7 @@ from pytest_swegym.sources import make_source
 from pytest_swegym.sources import release_pair
 from pytest_swegym.task import Task
 from pytest_swegym.task import TaskSpec
+from pytest_swegym.task.spec import with_checks
 from pytest_swegym.tools import Toolset
 from pytest_swegym.workspace import Occasion
 from pytest_swegym.workspace import Workspace
@@ -71,7 +76,8 @@ class Lab:
 
     ``mirror`` names a folder of bare repositories, ``root`` the folder that relative repositories start from. With
     ``grades``, a patch that the same tests graded before keeps its grade; ``disk`` holds a budget. ``tools`` are
-    installed in the workspaces of solvers, and of nobody else.
+    installed in the workspaces of solvers, and of nobody else. Tasks that are checked by nothing but prose get their
+    checks from ``check_writer``, or are graded by ``judge``.
     """
 
     def __init__(
@@ -86,9 +92,13 @@ class Lab:
         grades: GradeCache | None = None,
         disk: Disk | None = None,
         tools: Toolset | None = None,
+        judge: Judge | None = None,
+        check_writer: CheckWriter | None = None,
     ) -> None:
         self.backend = backend
         self.tools = tools
+        self.judge = judge
+        self._check_writer = check_writer
         self.protect = protect
         self.compat = compat
         self.grades = grades
@@ -156,6 +166,9 @@ class Lab:
             hidden = replace(task.hidden, fixed_by=None, patch=pair.patch, test_patch=pair.test_patch)
             concrete = replace(task, hidden=hidden)
 
+        if task.hidden.teacher and not task.hidden.checks:
+            concrete = self._decidable(task)
+
         def source() -> Source:
             return pair.base if pair else make_source(spec.repo, spec.base_commit, **self._source_options)
 
@@ -166,6 +179,15 @@ class Lab:
         if concrete.hidden.setup:
             snapshot = with_setup(spec, snapshot, concrete.hidden.setup, self.backend)
         return concrete, snapshot, ready.environment
+
+    def _decidable(self, task: Task) -> Task:
+        """A task that only prose says how to check, with checks written for it, or for the judge."""
+        checks = written_checks(task, self._check_writer if self.judge is None else None)
+        if checks:
+            return replace(task, hidden=with_checks(task.hidden, checks))
+        if self.judge is None:
+            raise UnrunnableTask(f"{task.id}: {UNDECIDED}")
+        return task
 
     def measured(self, task: Task, snapshot: Snapshot) -> Prepared:
         """Add the baseline: what the tests say before any patch, measured once per task and grader."""
@@ -198,7 +220,11 @@ class Lab:
         def fork(at: Snapshot | None = None) -> Sandbox:
             return self.backend.start(at or base, limits=limits, network=network)
 
-        return Workspace(fork(begin), spec.workdir, fork=fork, occasion=occasion)
+        return Workspace(fork(begin), spec.workdir, fork=fork, program=spec.shell, occasion=occasion)
+
+    def __deepcopy__(self, memo: object) -> Lab:
+        """A lab is shared, whoever copies the options that it is one of."""
+        return self
 
     def close(self) -> None:
         """End every sandbox of the run. Twice is fine."""

@@ -12,6 +12,7 @@ from types import TracebackType
 from typing import TYPE_CHECKING
 from typing import Any
 
+from pytest_swegym._support.trees import clean_tree
 from pytest_swegym.environments.basegit import git_env
 from pytest_swegym.errors import PatchError
 from pytest_swegym.errors import SandboxError
@@ -32,6 +33,11 @@ if TYPE_CHECKING:
 
 #: Largest patch that is made or applied, in bytes.
 PATCH_LIMIT = 64 * 2**20
+
+#: Largest tree that is handed in, in bytes.
+TREE_LIMIT = 64 * 2**20
+# What is left over of the workdir is no part of the tree that comes in its place.
+_UNPACK = 'cd "$1" && find . -mindepth 1 -maxdepth 1 -exec rm -rf {} + && exec tar -x -p -f -'
 
 #: How a patch is applied: the first that works wins, the tree is put back between. The order is SWE-bench's.
 APPLY_CHAIN: tuple[tuple[str, tuple[str, ...]], ...] = (
@@ -69,7 +75,8 @@ class Workspace:
     """The repository inside a sandbox: run, read, write, diff, apply, reset.
 
     ``path`` is the repository's folder inside; relative paths are relative to it. ``fork`` starts a sandbox of a
-    snapshot, or of the one that all began with, for :meth:`reset`, :meth:`rewind` and :meth:`branch`.
+    snapshot, or of the one that all began with, for :meth:`reset`, :meth:`rewind` and :meth:`branch`. ``program`` is
+    the shell that commands are for, if the task names one.
     """
 
     def __init__(
@@ -78,22 +85,25 @@ class Workspace:
         path: str = "/testbed",
         *,
         fork: Callable[[Snapshot | None], Sandbox] | None = None,
+        program: str | None = None,
         occasion: Occasion | None = None,
     ) -> None:
         self.sandbox = sandbox
         self.path = path
         self.occasion = occasion or Occasion()
         self._fork = fork
+        self._program = program
 
     # -- working in it -----------------------------------------------------------------------------
 
     def run(self, command: str, *, timeout: float | None = None, output_limit: int = OUTPUT_LIMIT) -> ExecResult:
         """Run a shell command in the repository's folder, its environment activated. See :meth:`Sandbox.exec`."""
-        return self.sandbox.exec(shell_argv(command), cwd=self.path, timeout=timeout, output_limit=output_limit)
+        argv = shell_argv(command, self._program)
+        return self.sandbox.exec(argv, cwd=self.path, timeout=timeout, output_limit=output_limit)
 
     def shell(self) -> Shell:
         """A persistent shell in the repository's folder."""
-        return self.sandbox.shell(cwd=self.path)
+        return self.sandbox.shell(cwd=self.path, program=self._program)
 
     def read(self, path: str) -> str:
         """A file as text. Raises :class:`FileNotFoundError` and the like."""
@@ -118,7 +128,9 @@ class Workspace:
         Made from our own copy of the base: commits, stashes or damage in the repository's ``.git`` change nothing.
         Raises :class:`PatchError` if it is larger than ``PATCH_LIMIT``.
         """
-        script = 'git add -A -- . >/dev/null 2>"$0" || { cat "$0" >&2; exit 9; }; exec git diff --cached "$@" HEAD'
+        # 1: something in it cannot be added, such as a repository without a commit; the rest is.
+        add = 'git add -A --ignore-errors -- . >/dev/null 2>"$0" || [ $? -eq 1 ] || { cat "$0" >&2; exit 9; }'
+        script = f'{add}; exec git diff --cached "$@" HEAD'
         options = (
             "--binary",
             "--no-color",
@@ -184,7 +196,7 @@ class Workspace:
         """Another workspace that goes on from ``snapshot`` (default: from now). Raises as :meth:`rewind`."""
         fork = self._forker()
         sandbox = fork(self.snapshot() if snapshot is None else snapshot)
-        return Workspace(sandbox, self.path, fork=self._fork, occasion=self.occasion)
+        return Workspace(sandbox, self.path, fork=self._fork, program=self._program, occasion=self.occasion)
 
     def _forker(self) -> Callable[[Snapshot | None], Sandbox]:
         if self._fork is None:
@@ -233,6 +245,33 @@ class Workspace:
         if self._exec(("git", "apply", "--check", "--reverse", "-"), stdin=data).exit_code == 0:
             raise PatchError("the patch is already applied (it applies in reverse)")
         raise PatchError(f"{APPLY_CHAIN[0][0]}: {message}")
+
+    # -- the whole tree ----------------------------------------------------------------------------
+
+    def pack(self) -> bytes:
+        """The whole folder as a tar archive: ``.git``, ignored files and empty folders too, nothing outside of it.
+
+        Raises :class:`PatchError` if it is larger than ``TREE_LIMIT`` or cannot be read.
+        """
+        argv = ("tar", "-c", "-f", "-", ".")
+        # Twice the limit: headers and padding come on top of what is in the files.
+        result = self.sandbox.exec(argv, cwd=self.path, timeout=300, output_limit=2 * TREE_LIMIT)
+        if result.truncated:
+            raise PatchError(f"the folder is larger than {TREE_LIMIT >> 20} MiB")
+        # 1: a file changed while it was read.
+        if result.exit_code not in (0, 1) or result.timed_out:
+            message = result.stderr.decode("utf-8", "replace").strip()[-2000:]
+            raise PatchError(f"the folder cannot be read (exit {result.exit_code}): {message}")
+        try:
+            return clean_tree(result.stdout, TREE_LIMIT)
+        except ValueError as error:
+            raise PatchError(f"the folder cannot be handed in: {error}") from None
+
+    def unpack(self, tree: bytes) -> None:
+        """Put a tree of :meth:`pack` in the folder's place. Raises :class:`SandboxError`."""
+        argv = ("sh", "-c", _UNPACK, "sh", self.path)
+        result = self.sandbox.exec(argv, stdin=tree, timeout=300, env={"LC_ALL": "C"})
+        self._check(result, "tar")
 
     # -- git inside --------------------------------------------------------------------------------
 

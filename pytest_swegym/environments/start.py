@@ -8,11 +8,13 @@ from pathlib import Path
 
 from pytest_swegym._support.keys import content_key
 from pytest_swegym._support.locks import key_lock
+from pytest_swegym._support.trees import text_mode
 from pytest_swegym.environments.basegit import record_again
 from pytest_swegym.environments.build import VERSION
 from pytest_swegym.environments.steps import Build
 from pytest_swegym.environments.steps import building
 from pytest_swegym.environments.steps import finish
+from pytest_swegym.environments.variables import variables
 from pytest_swegym.errors import EnvironmentBuildError
 from pytest_swegym.sandbox.base import Backend
 from pytest_swegym.sandbox.base import Snapshot
@@ -31,7 +33,7 @@ def place_files(tree: Path, files: Mapping[str, str]) -> None:
         path = tree / name
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_bytes(text.encode("utf-8", "surrogateescape"))
-        path.chmod(0o755 if text.startswith("#!") else 0o644)
+        path.chmod(text_mode(text))
 
 
 def require_programs(build: Build, spec: TaskSpec) -> None:
@@ -62,7 +64,8 @@ def with_setup(spec: TaskSpec, snapshot: Snapshot, script: str, backend: Backend
         log.info("preparing %s: making its start state", spec.instance_id)
         with building(backend, snapshot, spec, network=False) as build:
             argv = shell_argv(script, spec.shell)
-            build.run(argv, f"{spec.instance_id}: setup", cwd=spec.workdir, env=spec.environment.env)
+            env = {**variables(spec), **spec.environment.env}
+            build.run(argv, f"{spec.instance_id}: setup", cwd=spec.workdir, env=env)
             record_again(build, spec.workdir)
             what = f"{spec.instance_id}: its start state"
             return finish(build, backend, key, env=snapshot.env, python=snapshot.python, kind="repository", title=what)

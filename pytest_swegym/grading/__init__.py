@@ -8,6 +8,8 @@ from pytest_swegym.grading.baseline import measure
 from pytest_swegym.grading.baseline import measure_baseline
 from pytest_swegym.grading.grade import GRADER_VERSION
 from pytest_swegym.grading.grade import grade
+from pytest_swegym.grading.judge import Judge
+from pytest_swegym.grading.judge import TeacherSession
 from pytest_swegym.grading.reward import REWARDS
 from pytest_swegym.grading.reward import compute_reward
 
@@ -16,6 +18,8 @@ __all__ = [
     "GRADER_VERSION",
     "REWARDS",
     "Baseline",
+    "Judge",
+    "TeacherSession",
     "check_task",
     "compute_reward",
     "grade",

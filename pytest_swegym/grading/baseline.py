@@ -11,6 +11,7 @@ from typing import Any
 
 from pytest_swegym.errors import ConfigError
 from pytest_swegym.errors import GradingError
+from pytest_swegym.grading.checks import run_checks
 from pytest_swegym.grading.hidden_run import NO_CANARIES
 from pytest_swegym.grading.hidden_run import run_hidden
 from pytest_swegym.grading.integrity import UNORDERLY
@@ -24,6 +25,7 @@ from pytest_swegym.grading.run import place_tests
 from pytest_swegym.task import F2P_OK
 from pytest_swegym.task import Outcome
 from pytest_swegym.task import Task
+from pytest_swegym.task.check import RUNNER as CHECKS
 from pytest_swegym.task.native import NATIVE_RUNNERS
 from pytest_swegym.workspace import Workspace
 
@@ -96,6 +98,10 @@ def measure_baseline(task: Task, workspace: Workspace) -> Baseline:
 
     Raises :class:`GradingError` if they cannot be run or do not end in time.
     """
+    if task.spec.runner == CHECKS:
+        checked = run_checks(task, workspace)
+        tests = {name: test.outcome for name, test in checked.tests.items()}
+        return Baseline(tests=tests, exit_code=checked.exit_code, log=checked.log)
     place_tests(task, workspace)
     run = run_hidden(task, workspace)
     _require_run(task, run)
@@ -143,9 +149,15 @@ def check_task(task: Task, baseline: Baseline) -> None:
     """Refuse a task that cannot tell right from wrong, so that it never counts as a solver's loss or gain.
 
     Raises :class:`GradingError` if a listed file or folder holds no test, or if every FAIL_TO_PASS test passes before
-    the patch. That no test ran at all is only told: hidden tests may need what the patch brings, to begin at all.
+    the patch, or a check that keeps fails. That no test ran at all is only told: hidden tests may need what the patch
+    brings, to begin at all.
     """
     runner, f2p = task.spec.runner, task.hidden.fail_to_pass
+    if runner == CHECKS and not task.hidden.checks:
+        return
+    broken = [name for name in task.hidden.pass_to_pass if runner == CHECKS and baseline.tests[name] not in F2P_OK]
+    if broken:
+        raise GradingError(f"{task.id}: check {broken[0]!r} is to hold before and after, but fails before")
     if not baseline.tests:
         last = baseline.log.decode("utf-8", "replace").strip().rpartition("\n")[2][-300:]
         log.warning("%s: no test ran before the patch (exit code %s): %s", task.id, baseline.exit_code, last)

@@ -12,12 +12,14 @@ from pytest_swegym.errors import PatchError
 from pytest_swegym.errors import SwegymError
 from pytest_swegym.grading.baseline import Baseline
 from pytest_swegym.grading.baseline import measure_baseline
+from pytest_swegym.grading.check_grade import grade_answer
 from pytest_swegym.grading.compat.harness import second_verdict
 from pytest_swegym.grading.headers import patch_paths
 from pytest_swegym.grading.hidden_run import run_hidden
 from pytest_swegym.grading.integrity import late_hooks
 from pytest_swegym.grading.integrity import proofs
 from pytest_swegym.grading.integrity import suspicions
+from pytest_swegym.grading.judge import Judge
 from pytest_swegym.grading.junit import read_junit
 from pytest_swegym.grading.junit import write_junit
 from pytest_swegym.grading.match import canonical
@@ -26,6 +28,8 @@ from pytest_swegym.grading.match import match
 from pytest_swegym.grading.protect import protect_files
 from pytest_swegym.grading.run import Run
 from pytest_swegym.grading.run import place_tests
+from pytest_swegym.grading.words import never_ran
+from pytest_swegym.grading.words import shortfalls
 from pytest_swegym.task import F2P_OK
 from pytest_swegym.task import P2P_OK
 from pytest_swegym.task import Grade
@@ -34,6 +38,7 @@ from pytest_swegym.task import Outcome
 from pytest_swegym.task import Task
 from pytest_swegym.task import TestResult
 from pytest_swegym.task import Verdict
+from pytest_swegym.task.check import RUNNER as CHECKS
 from pytest_swegym.workspace import Workspace
 
 
@@ -49,17 +54,23 @@ def grade(
     baseline: Baseline | None = None,
     protect: str = "strict",
     compat: str = "same-run",
+    tree: bytes | None = None,
+    judge: Judge | None = None,
 ) -> Grade:
     """Grade ``patch`` in ``workspace``, a fresh fork of the repository (never the solver's sandbox).
 
+    A task of checks may have a ``tree`` handed in instead, and one without any a ``judge``.
     ``compat`` says what the SWE-bench harness's verdict is made from, :data:`pytest_swegym.grading.compat.MODES`.
     Without a ``baseline``, one is measured if the verdict depends on it, in another fork (``workspace.reset``).
     Raises :class:`GradingError` if the tests cannot be run at all, :class:`SandboxError` if the sandbox failed.
     """
+    if task.spec.runner == CHECKS:
+        version = GRADER_VERSION
+        return grade_answer(task, patch, workspace, version=version, tree=tree, baseline=baseline, judge=judge)
     try:
         method = workspace.apply(patch)
     except PatchError as error:
-        return _never_ran(task, Verdict.INVALID_PATCH, str(error))
+        return never_ran(task, Verdict.INVALID_PATCH, str(error))
     restored = protect_files(workspace, task.hidden, patch, protect, runner=task.spec.runner)
     try:
         place_tests(task, workspace)
@@ -67,7 +78,7 @@ def grade(
         if baseline is None:
             raise
         # They fitted the base, so it is the patch that is in their way.
-        return _never_ran(task, Verdict.UNRESOLVED, str(error))
+        return never_ran(task, Verdict.UNRESOLVED, str(error))
     measured = baseline or Baseline()
     run = run_hidden(task, workspace, measured.codes, measured.quirks, graded=True)
     own = patch_paths(patch) - set(restored)
@@ -100,15 +111,6 @@ def _measured(task: Task, workspace: Workspace) -> Baseline | None:
         return measure_baseline(task, workspace)
     except SwegymError:
         return None
-
-
-def _never_ran(task: Task, verdict: Verdict, reason: str) -> Grade:
-    return Grade(
-        verdict=verdict,
-        fail_to_pass=dict.fromkeys(task.hidden.fail_to_pass, Outcome.MISSING),
-        pass_to_pass=dict.fromkeys(task.hidden.pass_to_pass, Outcome.MISSING),
-        reasons=(reason,),
-    )
 
 
 def _judged(task: Task, run: Run, bent: list[str], known: _Lazy, *, restored: list[str], method: str) -> Grade:
@@ -178,7 +180,7 @@ def _meant(name: str, outcome: Outcome, before: Mapping[str, Outcome], hidden: H
 def _verdict(
     task: Task, run: Run, bent: list[str], f2p: Mapping[str, Outcome], p2p: Mapping[str, Outcome]
 ) -> tuple[Verdict, list[str]]:
-    reasons = _shortfalls("FAIL_TO_PASS", f2p, F2P_OK) + _shortfalls("PASS_TO_PASS", p2p, P2P_OK)
+    reasons = shortfalls(f2p, p2p)
     ends = _ending(task, run)
     if not run.orderly and not reasons and run.exit_code == 0 and not run.timed_out:
         bent = [*bent, "the process ended with 0 before its session did, with nothing failed so far"]
@@ -211,19 +213,3 @@ def _ending(task: Task, run: Run) -> list[str]:
     if run.oom:
         said.append(f"a process was killed for memory (limit {task.spec.limits.memory_mb} MiB)")
     return said
-
-
-def _shortfalls(label: str, listed: Mapping[str, Outcome], ok: Collection[Outcome]) -> list[str]:
-    missing = [name for name, outcome in listed.items() if outcome is Outcome.MISSING]
-    failed = [f"{name} ({outcome.value})" for name, outcome in listed.items() if outcome not in ok]
-    failed = [text for text in failed if not text.endswith("(missing)")]
-    said = []
-    if failed:
-        said.append(f"{label}: {len(failed)} of {len(listed)} do not pass: {_some(failed)}")
-    if missing:
-        said.append(f"{label}: {len(missing)} of {len(listed)} never ran: {_some(missing)}")
-    return said
-
-
-def _some(names: list[str]) -> str:
-    return ", ".join(names[:10]) + (f" and {len(names) - 10} more" if len(names) > 10 else "")

@@ -9,6 +9,7 @@ from collections.abc import Sequence
 from types import MappingProxyType
 
 from pytest_swegym.task import Outcome
+from pytest_swegym.task.check import RUNNER as CHECKS
 from pytest_swegym.task.native import NATIVE_RUNNERS
 
 
@@ -38,7 +39,7 @@ def canonical(test_id: str, runner: str) -> str:
             method, owner = printed.groups()
             return owner if owner.endswith("." + method) else f"{owner}.{method}"
         return test_id
-    if runner in NATIVE_RUNNERS:
+    if runner in NATIVE_RUNNERS or runner == CHECKS:
         return test_id
     while test_id.startswith("./"):
         test_id = test_id[2:]

@@ -24,9 +24,11 @@ def resolved(grade: Grade) -> float:
 
 
 def fraction(grade: Grade) -> float:
-    """The share of all listed tests that hold; 0 unless the run is to be believed."""
+    """The share of all listed tests that hold, or a judge's score; 0 unless the run is to be believed."""
     if not _believed(grade):
         return 0.0
+    if grade.score is not None:
+        return grade.score
     listed = len(grade.fail_to_pass) + len(grade.pass_to_pass)
     return (grade.f2p_passed + grade.p2p_passed) / listed if listed else 1.0
 

@@ -249,7 +249,7 @@ class LiveAttempt:
         grade = self._grade(record)
         # A run that is being cut short says nothing about its solver: the next one runs this attempt.
         if not self._run.cancelled:
-            self._run.store.write(record, grade)
+            self._run.store.write(record, grade, self._attempt.tree if self._attempt is not None else None)
             self._item.ihook.pytest_swegym_attempt_finished(item=self._item, record=record)
         return Outcome(record=record, grade=grade)
 

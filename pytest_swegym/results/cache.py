@@ -50,9 +50,12 @@ class GradeCache:
         """The one of this user, in the cache folder."""
         return cls(folder=cache_dir(FOLDER))
 
-    def key(self, prepared: str, patch: str, protect: str, compat: str = "same-run") -> str:
-        """Names what a grade is a function of. ``prepared`` is the key of the task, its snapshot and its sandbox."""
-        return content_key("grade", FORMAT, prepared, patch_digest(patch), protect, compat, grader_digest())
+    def key(self, prepared: str, patch: str, protect: str, compat: str = "same-run", *, tree: str = "") -> str:
+        """Names what a grade is a function of. ``prepared`` is the key of the task, its snapshot and its sandbox.
+
+        ``tree`` is the digest of the tree that was handed in, if one was.
+        """
+        return content_key("grade", FORMAT, prepared, patch_digest(patch), protect, compat, tree, grader_digest())
 
     def get_or_make(self, key: str, make: Callable[[], Grade]) -> tuple[Grade, bool]:
         """The grade called ``key`` and true; or the one that ``make`` makes, kept if it may be, and false.

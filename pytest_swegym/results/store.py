@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gzip
 import json
 import os
 from collections.abc import Iterator
@@ -19,14 +20,15 @@ from pytest_swegym.trajectory import TRAJECTORY
 from pytest_swegym.trajectory import end_trajectory
 
 
-RECORD, PATCH, JUNIT, LOG = "record.json", "patch.diff", "junit.xml", "test.log"
+RECORD, PATCH, JUNIT, LOG, TREE = "record.json", "patch.diff", "junit.xml", "test.log", "tree.tar.gz"
 #: Largest file that is read back, in bytes.
 READ_LIMIT = 128 * 2**20
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ResultStore:
-    """The folder of a run: ``attempts/INSTANCE[.N]/{record.json,patch.diff,junit.xml,test.log,report.json}``.
+    """The folder of a run: ``attempts/INSTANCE[.N]/{record.json,patch.diff,junit.xml,test.log,report.json}``;
+    ``tree.tar.gz`` beside them, where a whole tree was handed in.
 
     Beside them lies the ``trajectory.jsonl`` of a solver that writes one; keeping the attempt writes its last line.
     """
@@ -37,7 +39,7 @@ class ResultStore:
         """Where the attempt called ``key`` (:attr:`AttemptRecord.key`) is kept."""
         return self.root / "attempts" / key
 
-    def write(self, record: AttemptRecord, grade: Grade | None = None) -> Path:
+    def write(self, record: AttemptRecord, grade: Grade | None = None, tree: bytes | None = None) -> Path:
         """Keep an attempt; returns its folder. ``record.json`` comes last: without it there is no record."""
         folder = self.folder(record.key)
         (folder / RECORD).unlink(missing_ok=True)
@@ -47,6 +49,7 @@ class ResultStore:
             PATCH: record.patch.encode("utf-8", "surrogateescape"),
             JUNIT: grade.junit_xml if grade else b"",
             LOG: grade.log if grade else b"",
+            TREE: gzip.compress(tree, 6, mtime=0) if tree is not None else b"",
         }
         for name, data in files.items():
             if data:

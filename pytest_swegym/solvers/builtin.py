@@ -17,8 +17,14 @@ from pytest_swegym.task import TaskSpec
 from pytest_swegym.workspace import Workspace
 
 
-def gold(task: Task, workspace: Workspace) -> str:
-    """The task's own solution. The only solver that receives the hidden part."""
+def gold(task: Task, workspace: Workspace) -> str | None:
+    """The task's own solution: its patch, or what its script leaves. The only solver that receives the hidden part."""
+    if task.hidden.solution:
+        result = workspace.run(task.hidden.solution, timeout=task.spec.limits.solve_timeout)
+        if result.exit_code != 0:
+            tail = result.output.strip()[-4000:]
+            raise SolverError(f"the solution of {task.id} ended with exit code {result.exit_code}\n{tail}")
+        return None
     if not task.hidden.patch:
         raise SolverError(f"{task.id} has no gold patch")
     return task.hidden.patch

@@ -73,7 +73,8 @@ class Grade:
     ``fail_to_pass`` and ``pass_to_pass`` map each expected test id to its outcome (``MISSING`` if it never ran);
     ``tests`` maps every id that ran. ``reasons`` says in words why the verdict is not ``resolved``; for
     ``tampered`` it names what was seen. ``oom`` tells that a process was killed for memory. ``protected`` lists files
-    of the patch that grading put back. ``compat`` is the second verdict, where the task names a log parser.
+    of the patch that grading put back. ``compat`` is the second verdict, where the task names a log parser. ``score``,
+    from 0 to 1, is a judge's, where one decides.
     """
 
     verdict: Verdict
@@ -90,6 +91,7 @@ class Grade:
     log: bytes = b""
     apply_method: str = ""
     compat: Compat | None = None
+    score: float | None = None
 
     @property
     def resolved(self) -> bool:

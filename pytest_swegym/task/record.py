@@ -30,7 +30,9 @@ class AttemptRecord:
     ``environment`` says what the tests ran in (which image, or what was built and why), ``variables`` which values the
     fixed variables (hash seed, time zone, locale, build date) had. ``cached`` is true if the same patch was graded
     before and that grade was taken. ``unrunnable`` is true for the infra error of a task that nobody could have
-    attempted: its row is damaged, or no environment for it is known. ``extra`` is what hooks added, JSON only.
+    attempted: its row is damaged, or no environment for it is known. ``tree`` is the SHA-256 of the tree that was
+    handed in, where the task wants one; ``patch`` then is what of it a diff can show. ``score`` is a judge's. ``extra``
+    is what hooks added, JSON only.
     """
 
     instance_id: str
@@ -64,6 +66,8 @@ class AttemptRecord:
     started_at: float = 0.0
     tries: int = 1
     tags: tuple[str, ...] = ()
+    tree: str = ""
+    score: float | None = None
     extra: Mapping[str, Any] = field(default_factory=dict)
 
     @property
@@ -123,4 +127,5 @@ def graded_fields(grade: Grade) -> dict[str, Any]:
         "exit_code": grade.exit_code,
         "apply_method": grade.apply_method,
         "compat": grade.compat,
+        "score": grade.score,
     }

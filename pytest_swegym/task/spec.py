@@ -172,8 +172,9 @@ class Task:
             if spec.runner not in (CHECKS, "pytest") or spec.test_command:
                 raise reader.error("checks", "run by themselves; leave runner and test_command out")
             spec = replace(spec, runner=CHECKS)
-        elif spec.runner == CHECKS:
-            raise reader.error("checks", "is required by the runner 'checks'")
+        elif spec.runner == CHECKS or spec.submission == "tree":
+            what = "runner 'checks'" if spec.runner == CHECKS else "submission 'tree'"
+            raise reader.error("checks", f"are required by {what}")
         return cls(spec=spec, hidden=hidden, where=where)
 
     def to_dict(self) -> dict[str, Any]:
