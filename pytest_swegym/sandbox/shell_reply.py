@@ -80,7 +80,7 @@ class Reply:
 
     def _take(self, data: bytes) -> None:
         self._pending += data
-        while not self._over and (found := self._pattern.search(self._pending)):
+        while not self._over and self._mark in self._pending and (found := self._pattern.search(self._pending)):
             number = int(found[1])
             if number and not found[3] and data:
                 return  # an answer ends with a line

@@ -131,6 +131,7 @@ class ShellChannel:
         # read, nor take from what we are about to read.
         for handle in (job.stdin, job.out, job.status):
             os.fchmod(handle, 0)
+        _widen(job.out)
 
     def write(self, data: bytes) -> None:
         self._outbox.send(data)
