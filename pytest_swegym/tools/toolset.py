@@ -43,8 +43,9 @@ class Toolset:
     def load(cls, names: Sequence[str], root: Path | None = None) -> Toolset:
         """The tools of shipped folders (by name) and of the user's own (a path, relative to ``root``).
 
-        What they require is added. Raises :class:`ToolError`.
+        A lone string may have several, with commas between. What they require is added. Raises :class:`ToolError`.
         """
+        names = [name.strip() for name in names.split(",") if name.strip()] if isinstance(names, str) else names
         chosen = {CORE: read_folder(SHIPPED / CORE)}
         waiting = [_find(name, root) for name in names]
         while waiting:

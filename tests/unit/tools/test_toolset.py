@@ -152,6 +152,28 @@ def test_the_docs_say_what_every_tool_does_and_takes() -> None:
     assert "command (string, required, one of view, create, str_replace" in Toolset.load(["edit"]).docs()
 
 
+def blocks(language: str) -> list[str]:
+    page = (Path(__file__).resolve().parents[3] / "docs" / "tools.md").read_text()
+    return re.findall(rf"^```{language}\n(.*?)^```", page, re.MULTILINE | re.DOTALL)
+
+
+def test_the_examples_of_the_manual_work(folder: Folder, capsys: pytest.CaptureFixture[str]) -> None:
+    (python,) = blocks("python")
+    exec(compile(python, "tools.md", "exec"), {})
+    assert "find_file <file_name> [<dir>]" in capsys.readouterr().out
+    greet, note = blocks("yaml")
+    loaded = Toolset.load(
+        [str(folder(greet, name="a", bin={"greet": ""})), str(folder(note, name="b", bin={"note": ""}))]
+    )
+    assert [found.name for found in loaded.folders] == ["registry", "windowed", "a", "b"]
+    assert loaded.command("greet", {"name": "x", "times": 2}) == "greet x 2"
+    assert loaded.typed("note plan\nfirst\nend_of_note") == "note plan << 'end_of_note'\nfirst\nend_of_note"
+
+
+def test_a_string_may_have_several_names() -> None:
+    assert [found.name for found in Toolset.load("search, edit").folders] == order("search", "edit")
+
+
 def scripts(kind: str) -> list[Path]:
     files = [path for path in SHIPPED.rglob("*") if path.is_file() and path.name != "config.yaml"]
     python = [path for path in files if path.suffix == ".py" or path.read_text().startswith("#!/usr/bin/env python3\n")]
