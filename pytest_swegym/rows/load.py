@@ -21,6 +21,10 @@ from pytest_swegym.rows.aliases import ALIASES
 from pytest_swegym.rows.aliases import Alias
 from pytest_swegym.rows.aliases import find_alias
 from pytest_swegym.rows.aliases import is_dataset_id
+from pytest_swegym.rows.curriculum import SHIPPED
+from pytest_swegym.rows.curriculum import curriculum_entries
+from pytest_swegym.rows.curriculum import is_curriculum
+from pytest_swegym.rows.curriculum import shipped
 from pytest_swegym.rows.environments import EnvironmentMap
 from pytest_swegym.rows.environments import load_map
 from pytest_swegym.rows.environments import shipped_map
@@ -68,14 +72,14 @@ def row_options(
 
 def is_source(name: str) -> bool:
     """Whether ``name``, which is no file or folder, has the form of a source known here."""
-    return find_alias(name) is not None or is_dataset_id(name)
+    return name == SHIPPED or find_alias(name) is not None or is_dataset_id(name)
 
 
 def unknown_source(name: str) -> str:
     """What to say of a name that is none."""
-    close = difflib.get_close_matches(name.lower(), ALIASES, 1)
+    close = difflib.get_close_matches(name.lower(), (SHIPPED, *ALIASES), 1)
     hint = f"did you mean {close[0]!r}? " if close else ""
-    return f"{hint}known: {', '.join(ALIASES)}, OWNER/NAME of Hugging Face, a file or a folder of rows"
+    return f"{hint}known: {', '.join((SHIPPED, *ALIASES))}, OWNER/NAME of Hugging Face, a file or a folder of rows"
 
 
 def load(source: str, options: RowOptions) -> list[Entry]:
@@ -93,6 +97,8 @@ def load(source: str, options: RowOptions) -> list[Entry]:
         return _adapted(source, _numbered(source, saved_rows(path, options.split)), options)
     if path.is_dir():
         return _from_files(folder_files(path, options.split), options)
+    if source == SHIPPED:
+        return _from_files([shipped()], options)
     alias = find_alias(source) or (Alias(name=source, split="test") if is_dataset_id(source) else None)
     if alias is None:
         raise ConfigError(f"{source}: {unknown_source(source)}")
@@ -116,6 +122,9 @@ def _from_files(paths: list[Path], options: RowOptions) -> list[Entry]:
     own: list[Entry] = []
     foreign: list[RawRow] = []
     for path in paths:
+        if is_curriculum(path):
+            own += curriculum_entries(path)
+            continue
         rows = list(file_rows(path)) if path.suffix in SUFFIXES else []
         if path.suffix == ".parquet" or any(is_foreign(row.data) for row in rows):
             foreign += rows
