@@ -10,6 +10,9 @@ import pytest
 
 if TYPE_CHECKING:
     from pytest_swegym.sandbox.base import Backend
+    from pytest_swegym.session import Action
+    from pytest_swegym.session import Observation
+    from pytest_swegym.session import Session
     from pytest_swegym.task import AttemptRecord
     from pytest_swegym.task import Grade
     from pytest_swegym.task import Task
@@ -44,6 +47,17 @@ def pytest_swegym_compute_reward(item: pytest.Item, task: TaskSpec, grade: Grade
     """Return the reward of a graded attempt, or ``None`` for ``--swegym-reward``'s. First result wins.
 
     Never called for an infra error, whose reward is ``None``.
+    """
+
+
+@pytest.hookspec(firstresult=True)
+def pytest_swegym_step_reward(
+    item: pytest.Item, task: TaskSpec, session: Session, action: Action, observation: Observation
+) -> float | None:
+    """Return the reward of a step that a solver made, or ``None`` for ``--swegym-step-reward``'s. First result wins.
+
+    Called after every step of a solver that plays step by step, in the thread that runs it. The sum over an episode is
+    ``step_reward`` in its record's ``extra``; the reward of the attempt is always the graded one.
     """
 
 

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 __all__ = ["IDS", "Branch", "EnvConfig", "SWEGymEnv", "ThreadVectorEnv", "register"]
 
-# Looked up when asked for: gymnasium imports this package whenever it is imported itself, to know the ids.
+# Looked up when asked for: whoever wants the ids alone loads no sandboxes.
 _MODULES = {"Branch": "play", "EnvConfig": "config", "SWEGymEnv": "swegym", "ThreadVectorEnv": "vector"}
 
 

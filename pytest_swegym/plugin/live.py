@@ -22,6 +22,7 @@ from pytest_swegym.errors import SolverTimeout
 from pytest_swegym.plugin.plan import Planned
 from pytest_swegym.plugin.solving import ItemReward
 from pytest_swegym.plugin.solving import ItemSolver
+from pytest_swegym.plugin.solving import ItemStepReward
 from pytest_swegym.task import AttemptRecord
 from pytest_swegym.task import Grade
 from pytest_swegym.task import Verdict
@@ -209,6 +210,7 @@ class LiveAttempt:
         with self._lock:
             if self._attempt is None:
                 run, plan = self._run, self.plan
+                step_reward = ItemStepReward(self._item, lambda: self._attempt)
                 self._attempt = Attempt(
                     plan.task,
                     self._solver,
@@ -221,7 +223,11 @@ class LiveAttempt:
                     on_stage=self._stage_ended,
                     run_id=run.run_id,
                     content_key=content_of(run, self._item, plan),
-                    occasion=Occasion(folder=run.store.folder(plan.key), steps=run.settings.max_steps),
+                    occasion=Occasion(
+                        folder=run.store.folder(plan.key),
+                        steps=run.settings.max_steps,
+                        step_reward=step_reward if step_reward.wanted else None,
+                    ),
                 )
             return self._attempt
 
@@ -292,7 +298,8 @@ def content_of(run: Run, item: pytest.Item, plan: Planned) -> str:
         reward=ItemReward(item).identity,
         protect=settings.protect,
         compat=settings.compat,
-        grader=GRADER_VERSION,
+        grader=[GRADER_VERSION, *filter(None, (settings.judge, settings.check_writer))],
         tools=run.tools.key if run.tools is not None else "",
         max_steps=settings.max_steps,
+        step_reward=ItemStepReward(item, lambda: None).identity,
     )

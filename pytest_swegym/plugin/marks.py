@@ -73,6 +73,19 @@ def pytest_itemcollected(item: pytest.Item) -> None:
         except SpecError as error:
             raise pytest.UsageError(str(error)) from None
         item.extra_keyword_matches.update(item.stash[PLANNED].task.spec.tags)
+    _skip_undecided(item)
+
+
+def _skip_undecided(item: pytest.Item) -> None:
+    """A task that nobody can check yet is shown as skipped, never as passed."""
+    plan, settings = item.stash.get(PLANNED, None), item.config.stash[SETTINGS]
+    if plan is None or not plan.task.hidden.teacher or settings.judge or settings.check_writer:
+        return
+    from pytest_swegym.rows.check_writer import UNDECIDED
+    from pytest_swegym.rows.check_writer import undecided
+
+    if undecided(plan.task):
+        item.add_marker(pytest.mark.skip(reason=UNDECIDED))
 
 
 def _fields(node: pytest.Item) -> dict[str, Any]:

@@ -8,10 +8,12 @@ import threading
 import time
 from pathlib import Path
 from typing import TYPE_CHECKING
+from typing import Any
 
 import pytest
 
 from pytest_swegym._support.keys import content_key
+from pytest_swegym._support.loading import load
 from pytest_swegym.errors import ConfigError
 from pytest_swegym.errors import SandboxUnavailable
 from pytest_swegym.plugin.options import SETTINGS
@@ -94,8 +96,16 @@ class Run:
                     compat=self.settings.compat,
                     grades=None if self.settings.no_cache else GradeCache.default(),
                     tools=self.tools,
+                    judge=self._named("judge"),
+                    check_writer=self._named("check_writer"),
                 )
             return self._lab
+
+    def _named(self, setting: str) -> Any:
+        """The user's function that a setting names. Raises :class:`LoadError`."""
+        name = getattr(self.settings, setting)
+        option = f"--swegym-{setting.replace('_', '-')}"
+        return load(name, what=option, root=self.config.invocation_params.dir) if name else None
 
     def close(self) -> None:
         """End what runs, and every sandbox. Twice is fine."""

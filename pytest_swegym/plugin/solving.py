@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from collections.abc import Callable
 from collections.abc import Iterator
 from contextlib import contextmanager
 from contextlib import nullcontext
@@ -19,9 +20,14 @@ from pytest_swegym.plugin.options import SETTINGS
 
 
 if TYPE_CHECKING:
+    from pytest_swegym.episode import Attempt
     from pytest_swegym.plugin.live import LiveAttempt
     from pytest_swegym.plugin.run import Run
     from pytest_swegym.sandbox.base import Backend
+    from pytest_swegym.session import Action
+    from pytest_swegym.session import Observation
+    from pytest_swegym.session import Session
+    from pytest_swegym.session import StepReward
     from pytest_swegym.solvers import LoadedSolver
     from pytest_swegym.task import Grade
     from pytest_swegym.task import TaskSpec
@@ -178,19 +184,58 @@ class ItemReward:
 
     @property
     def identity(self) -> str:
-        name = self._item.config.stash[SETTINGS].reward
-        own = [
-            _code_of(found.function)
-            for found in self._item.ihook.pytest_swegym_compute_reward.get_hookimpls()
-            if not found.function.__module__.startswith("pytest_swegym.")
-        ]
-        return "\n".join([name, *own])
+        return _identity(self._item.config.stash[SETTINGS].reward, self._item.ihook.pytest_swegym_compute_reward)
 
     def __call__(self, task: TaskSpec, grade: Grade) -> float:
         reward = self._item.ihook.pytest_swegym_compute_reward(item=self._item, task=task, grade=grade)
         if isinstance(reward, bool) or not isinstance(reward, (int, float)):
             raise ConfigError(f"pytest_swegym_compute_reward returned {reward!r:.80}, not a number")
         return float(reward)
+
+
+class ItemStepReward:
+    """The reward of one item's steps: that of the hook, else the named one. Fulfils :class:`StepReward`.
+
+    ``attempt`` is asked when the first episode begins: only then its task has the hidden part in full.
+    """
+
+    def __init__(self, item: pytest.Item, attempt: Callable[[], Attempt | None]) -> None:
+        self._item, self._attempt = item, attempt
+        self._name = item.config.stash[SETTINGS].step_reward
+        self._hook = item.ihook.pytest_swegym_step_reward
+        self._named: StepReward | None = None
+
+    @property
+    def wanted(self) -> bool:
+        return self._name != "none" or bool(self._hook.get_hookimpls())
+
+    @property
+    def identity(self) -> str:
+        return _identity(self._name, self._hook)
+
+    def begin(self, session: Session) -> None:
+        from pytest_swegym.session.rewards import make_step_reward
+
+        attempt = self._attempt()
+        if self._named is None and attempt is not None:
+            self._named = make_step_reward(self._name, attempt.checkout().task, peek=attempt.peek)
+        if self._named is not None:
+            self._named.begin(session)
+
+    def after(self, session: Session, action: Action, observation: Observation) -> float:
+        from pytest_swegym.session.rewards import number
+
+        reward = self._hook(item=self._item, task=session.task, session=session, action=action, observation=observation)
+        if reward is not None:
+            return number(reward, "pytest_swegym_step_reward")
+        return self._named.after(session, action, observation) if self._named is not None else 0.0
+
+
+def _identity(name: str, hook: Any) -> str:
+    """Changes when the reward called ``name`` is another, or a user's answer to ``hook``."""
+    own = [found.function for found in hook.get_hookimpls()]
+    own = [function for function in own if not function.__module__.startswith("pytest_swegym.")]
+    return "\n".join([name, *map(_code_of, own)])
 
 
 def _code_of(function: Any) -> str:

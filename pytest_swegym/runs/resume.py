@@ -24,12 +24,14 @@ def attempt_key(
     compat: str = "same-run",
     tools: str = "",
     max_steps: int | None = None,
+    step_reward: str = "none",
 ) -> str:
     """Names everything that a result depends on; ``solver`` is its identity, which changes with its code.
 
     ``tools`` is the key of the toolset.
     """
-    parts = (task.to_dict(), number, seed, solver, sandbox, reward, protect, compat, grader, tools, max_steps)
+    rewards = (reward, step_reward)
+    parts = (task.to_dict(), number, seed, solver, sandbox, rewards, protect, compat, grader, tools, max_steps)
     return content_key("attempt", *parts)
 
 

@@ -24,6 +24,7 @@ from pytest_swegym.settings.parse import parse_words
 #: Sandboxes known by name; anything else is ``module:attr``, or a name that a hook answers to.
 SANDBOXES = ("auto", "bubblewrap", "docker", "podman", "unsafe-host")
 REWARDS = ("resolved", "fraction", "weighted", "delta")
+STEP_REWARDS = ("none", "tests", "similarity", "distance")
 PROTECT = ("strict", "tests", "off")
 COMPAT = ("same-run", "harness", "off")
 
@@ -98,6 +99,13 @@ OPTIONS: tuple[Option, ...] = (
            help="attempts that run at the same time in this process. Default: 1"),
     Option(name="reward", parse=one_of(REWARDS, or_name=True), metavar="NAME", default="resolved",
            help=f"how a grade becomes a number: {', '.join(REWARDS)} or module:attr. Default: resolved"),
+    Option(name="step-reward", parse=one_of(STEP_REWARDS, or_name=True), metavar="NAME", default="none",
+           help=f"reward of each step of a solver that plays step by step: {', '.join(STEP_REWARDS)} or module:attr."
+                " Default: none"),
+    Option(name="judge", parse=parse_word, metavar="NAME",
+           help="module:attr that grades, from 0 to 10, tasks that nothing but prose says how to check"),
+    Option(name="check-writer", parse=parse_word, metavar="NAME",
+           help="module:attr that writes checks for such tasks; they are kept in a file for review"),
     Option(name="fail-under", parse=parse_rate, metavar="RATE", ini="float",
            help="fail the run if the resolved rate is below RATE (0 to 1)"),
     Option(name="baseline", parse=parse_path, metavar="FILE",

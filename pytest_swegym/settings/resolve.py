@@ -33,6 +33,9 @@ class Settings:
     attempts: int = 1
     jobs: int = 1
     reward: str = "resolved"
+    step_reward: str = "none"
+    judge: str | None = None
+    check_writer: str | None = None
     fail_under: float | None = None
     baseline: Path | None = None
     alpha: float = 0.05

@@ -35,7 +35,7 @@ DOORS = {
     "pypi_simple": ("sources/",),
     "requests": ("sources/",),
     "scipy": ("results/statistics.py",),
-    "numpy": ("results/statistics.py",),
+    "numpy": ("results/statistics.py", "env/"),
     "pytest": ("plugin/", "hookspecs.py", "grading/payload/", "cli/"),
     "_pytest": ("plugin/", "grading/payload/"),
     "tomli_w": ("authoring/",),
