@@ -149,6 +149,14 @@ def read_trajectory(path: Path) -> Trajectory:
     return Trajectory(header=_plain(header), events=tuple(events), end=_plain(end) if end else None, cut=end is None)
 
 
+def find_trajectories(folder: Path) -> list[Path]:
+    """The trajectories of a run's folder, or of its ``attempts``, by name. Raises :class:`ConfigError` for none."""
+    found = sorted((*folder.glob(f"attempts/*/{TRAJECTORY}"), *folder.glob(f"*/{TRAJECTORY}")))
+    if not found:
+        raise ConfigError(f"{folder}: no {TRAJECTORY} in this folder: expected that of a run, or its attempts")
+    return found
+
+
 def end_trajectory(path: Path, data: Mapping[str, Any]) -> None:
     """Add the last line to a trajectory that others have written, if there is one.
 

@@ -33,6 +33,17 @@ def write_atomic(path: Path, data: bytes | str) -> None:
         os.replace(temporary, path)
 
 
+@contextmanager
+def replacing(path: Path) -> Iterator[Path]:
+    """A file beside ``path`` to write into, which takes its place at the end, and goes if that fails."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with _beside(path) as (handle, temporary):
+        os.close(handle)
+        yield Path(temporary)
+        os.chmod(temporary, 0o644)
+        os.replace(temporary, path)
+
+
 def size_of(path: Path) -> int:
     """Bytes on the disk of a file, or of all below a folder; hard links count once, what vanishes not at all."""
     seen: set[tuple[int, int]] = set()

@@ -17,8 +17,8 @@ from pytest_swegym.errors import SolverError
 from pytest_swegym.session import Observation
 from pytest_swegym.session import Session
 from pytest_swegym.task import TaskSpec
-from pytest_swegym.trajectory import TRAJECTORY
 from pytest_swegym.trajectory import Trajectory
+from pytest_swegym.trajectory import find_trajectories
 from pytest_swegym.trajectory import read_trajectory
 
 
@@ -49,11 +49,9 @@ class ReplayPlayer(Player):
             self.identity = content_key(self._only.header, [step["action"] for step in self._only.steps])
             return
         self._only = None
-        self._folder = path / "attempts" if (path / "attempts").is_dir() else path
-        found = sorted(self._folder.glob(f"*/{TRAJECTORY}"))
-        if not found:
-            raise ConfigError(f"{path}: no {TRAJECTORY} in this folder: expected that of a run, or of its attempts")
-        self.identity = content_key([(str(each), each.stat().st_size, each.stat().st_mtime_ns) for each in found])
+        self._found = {each.parent.name: each for each in find_trajectories(path)}
+        states = {name: each.stat() for name, each in self._found.items()}
+        self.identity = content_key([(name, state.st_size, state.st_mtime_ns) for name, state in states.items()])
 
     def make(self, task: TaskSpec, *, number: int = 0, seed: int = 0) -> Policy:
         trajectory = self._only or self._of(task, number)
@@ -64,11 +62,10 @@ class ReplayPlayer(Player):
 
     def _of(self, task: TaskSpec, number: int) -> Trajectory:
         name = f"{task.instance_id}.{number}" if number else task.instance_id
-        path = self._folder / name / TRAJECTORY
-        if not path.is_file():
+        if name not in self._found:
             raise SolverError(f"{self._path} has no trajectory of {name}")
         try:
-            return read_trajectory(path)
+            return read_trajectory(self._found[name])
         except ConfigError as error:
             raise SolverError(str(error)) from None
 

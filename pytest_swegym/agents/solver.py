@@ -7,6 +7,7 @@ from typing import Any
 from pytest_swegym.agents.base import Player
 from pytest_swegym.agents.base import play
 from pytest_swegym.errors import SolverError
+from pytest_swegym.session import Protocol
 from pytest_swegym.session import Session
 from pytest_swegym.session import SessionLimits
 from pytest_swegym.session import load_protocol
@@ -34,12 +35,13 @@ class AgentSolver:
         occasion = workspace.occasion
         policy = self.player.make(task, number=occasion.number, seed=occasion.seed)
         name = policy.protocol or self._protocol
+        protocol = load_protocol(name)(occasion.tools)
         session = Session(
             task,
             workspace,
-            load_protocol(name)(occasion.tools),
+            protocol,
             limits=SessionLimits(steps=occasion.steps, seconds=_seconds(task)),
-            trajectory=_trajectory(workspace, name),
+            trajectory=_trajectory(workspace, name, protocol),
             step_reward=occasion.step_reward,
         )
         with session:
@@ -64,12 +66,14 @@ def _seconds(task: TaskSpec) -> float:
     return limit - min(10.0, limit / 10)
 
 
-def _trajectory(workspace: Workspace, protocol: str) -> TrajectoryWriter | None:
+def _trajectory(workspace: Workspace, name: str, protocol: Protocol) -> TrajectoryWriter | None:
     occasion = workspace.occasion
     if occasion.folder is None:
         return None
-    header: dict[str, Any] = {**occasion.named, "protocol": protocol}
+    header: dict[str, Any] = {**occasion.named, "protocol": name}
     if occasion.tools is not None:
         header["tools"] = [folder.name for folder in occasion.tools.folders]
         header["tools_key"] = occasion.tools.key
+    if protocol.schemas():
+        header["schemas"] = protocol.schemas()
     return TrajectoryWriter(occasion.folder / TRAJECTORY, header)

@@ -36,10 +36,14 @@ COMMANDS = {
         help="what changed from one run to another, and whether by chance",
         statuses=PYTEST,
     ),
+    "export": Command(module="pytest_swegym.cli.export", help="trajectories as chats for fine-tuning, or as tables"),
     "gate": Command(
         module="pytest_swegym.cli.gate", help="hold a run against thresholds and an earlier run", statuses=PYTEST
     ),
     "new": Command(module="pytest_swegym.authoring.new", help="write a task file from two releases of a package"),
+    "play": Command(
+        module="pytest_swegym.cli.play", help="play a task step by step, and have it graded", statuses=PYTEST
+    ),
     "regrade": Command(module="pytest_swegym.cli.regrade", help="grade recorded logs of SWE-bench runs again"),
     "disk": Command(module="pytest_swegym.cli.disk", help="show what takes the space, and make room"),
     "sweep": Command(module="pytest_swegym.cli.sweep", help="remove what interrupted runs left behind"),

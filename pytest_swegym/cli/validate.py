@@ -8,7 +8,6 @@ import threading
 from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
 
 from pytest_swegym._support.paths import write_atomic
 from pytest_swegym._support.text import one_line
@@ -20,32 +19,16 @@ from pytest_swegym.authoring.validation import USABLE
 from pytest_swegym.authoring.validation import Status
 from pytest_swegym.authoring.validation import TaskReport
 from pytest_swegym.authoring.validation import mended
-from pytest_swegym.environments import Disk
+from pytest_swegym.cli.common import add_shared
+from pytest_swegym.cli.common import chosen_tasks
+from pytest_swegym.cli.common import open_lab
 from pytest_swegym.errors import ConfigError
-from pytest_swegym.errors import SandboxUnavailable
-from pytest_swegym.lab import Lab
-from pytest_swegym.rows import RowOptions
-from pytest_swegym.rows import load
-from pytest_swegym.rows import row_options
-from pytest_swegym.sandbox import Backend
-from pytest_swegym.sandbox import choose
-from pytest_swegym.settings import Option
-from pytest_swegym.settings import add_option
-from pytest_swegym.settings import option
 from pytest_swegym.settings import parse_count
 from pytest_swegym.task import Task
 
 
-#: Options that mean the same as ``--swegym-NAME``.
-_SHARED = (
-    "sandbox", "split", "filter", "limit", "shuffle", "revision", "environments", "mirror", "offline", "registry",
-    "protect", "disk-budget",
-)  # fmt: skip
-
-
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """The options of ``swegym validate``."""
-    parser.add_argument("tasks", nargs="+", metavar="TASKS", help="files, folders or data sets, as for --swegym-tasks")
     parser.add_argument(
         "--repeats", type=parse_count, default=REPEATS, metavar="N", help="runs of each kind. Default: %(default)s"
     )
@@ -59,24 +42,16 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--write", type=Path, metavar="FILE", help="write the usable tasks (.jsonl), without tests to be quarantined"
     )
-    for name in _SHARED:
-        add_option(parser.add_argument, option(name), prefix="")
+    add_shared(parser)
     parser.epilog = "exit status: 0 all valid, 1 some not, 3 some not measured, 4 wrong use, 5 no task"
 
 
 def main(options: argparse.Namespace) -> int:
     """Measure every task, print a table, write ``validation.json``."""
-    tasks = _tasks(options)
+    tasks = chosen_tasks(options)
     if options.write is not None and options.write.suffix != ".jsonl":
         raise ConfigError(f"--write={options.write}: expected the name of a .jsonl file")
-    backend = _backend(options)
-    lab = Lab(
-        backend,
-        mirror=_chosen(options, "mirror"),
-        offline=_chosen(options, "offline"),
-        protect=_chosen(options, "protect"),
-        disk=Disk([backend], _chosen(options, "disk-budget")),
-    )
+    lab = open_lab(options)
     progress = _Progress(len(tasks))
     try:
         reports = validate_all(
@@ -84,7 +59,7 @@ def main(options: argparse.Namespace) -> int:
         )
     finally:
         lab.close()
-    counts = _conclude(reports, options.out, options.repeats, backend.name)
+    counts = _conclude(reports, options.out, options.repeats, lab.backend.name)
     if options.write is not None:
         _write(tasks, reports, options.write)
     if not reports:
@@ -92,43 +67,6 @@ def main(options: argparse.Namespace) -> int:
     if any(Status(name) not in UNMEASURED | {Status.VALID} for name in counts):
         return 1
     return 3 if any(Status(name) in UNMEASURED for name in counts) else 0
-
-
-def _chosen(options: argparse.Namespace, name: str) -> Any:
-    entry: Option = option(name)
-    value = getattr(options, entry.dest)
-    return entry.default if value is None else value
-
-
-def _tasks(options: argparse.Namespace) -> list[Task]:
-    chosen: RowOptions = row_options(
-        split=_chosen(options, "split"),
-        revision=_chosen(options, "revision"),
-        filters=_chosen(options, "filter") or (),
-        shuffle=_chosen(options, "shuffle"),
-        limit=_chosen(options, "limit"),
-        environments=_chosen(options, "environments"),
-        offline=_chosen(options, "offline"),
-    )
-    tasks: dict[str, Task] = {}
-    for source in options.tasks:
-        for entry in load(source, chosen):
-            if entry.task.id in tasks:
-                raise ConfigError(f"{source}: instance_id {entry.task.id!r} is used twice; each task is measured once")
-            tasks[entry.task.id] = entry.task
-    return list(tasks.values())
-
-
-def _backend(options: argparse.Namespace) -> Backend:
-    backend, _ = choose(
-        _chosen(options, "sandbox"), offline=_chosen(options, "offline"), registry=_chosen(options, "registry")
-    )
-    reason = backend.available()
-    if reason is not None:
-        raise SandboxUnavailable(f"sandbox {backend.name!r} cannot work here: {reason}")
-    for line in backend.sweep():
-        print(f"left by a dead run: {line}")
-    return backend
 
 
 class _Progress:

@@ -120,6 +120,5 @@ def _end(record: AttemptRecord) -> dict[str, Any]:
         "resolved": record.resolved,
         "reward": record.reward,
         "reward_name": record.reward_name,
-        "reasons": list(record.reasons),
         "error_stage": record.error_stage,
     }

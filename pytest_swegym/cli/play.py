@@ -1,0 +1,121 @@
+"""``swegym play``: a task played step by step, by a person or another player, and graded; without pytest."""
+
+from __future__ import annotations
+
+import argparse
+import time
+from collections.abc import Sequence
+from dataclasses import replace
+from pathlib import Path
+
+from pytest_swegym.agents import PLAYERS
+from pytest_swegym.agents import AgentSolver
+from pytest_swegym.agents import load_player
+from pytest_swegym.agents.solver import PROTOCOL
+from pytest_swegym.cli.common import add_shared
+from pytest_swegym.cli.common import chosen
+from pytest_swegym.cli.common import chosen_tasks
+from pytest_swegym.cli.common import open_lab
+from pytest_swegym.episode import Attempt
+from pytest_swegym.errors import ConfigError
+from pytest_swegym.grading import compute_reward
+from pytest_swegym.lab import Lab
+from pytest_swegym.results import ResultStore
+from pytest_swegym.results.cache import GradeCache
+from pytest_swegym.results.text import explain
+from pytest_swegym.results.text import outcome_table
+from pytest_swegym.session import PROTOCOLS
+from pytest_swegym.session import load_protocol
+from pytest_swegym.task import AttemptRecord
+from pytest_swegym.task import Task
+from pytest_swegym.task import Verdict
+from pytest_swegym.tools import Toolset
+from pytest_swegym.trajectory import TRAJECTORY
+from pytest_swegym.workspace import Occasion
+
+
+#: Seconds that a person has, if nobody says otherwise.
+_DAY = 86400.0
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """The options of ``swegym play``."""
+    parser.add_argument(
+        "--task", metavar="ID", help="instance id of the task, or what follows its last __. Default: the first task"
+    )
+    parser.add_argument(
+        "--solver", default="human", metavar="NAME",
+        help=f"who plays: {', '.join(PLAYERS)}; scripted and replay with :FILE. Default: %(default)s",
+    )  # fmt: skip
+    parser.add_argument(
+        "--protocol", default=PROTOCOL, metavar="NAME",
+        help=f"how actions are written, if the player does not say: {', '.join(PROTOCOLS)}. Default: %(default)s",
+    )  # fmt: skip
+    add_shared(parser, "tools", "output", "reward", "seed", "max-steps", "solve-timeout", "timeout")
+    parser.epilog = "exit status: 0 resolved, 1 not resolved, 3 the machinery failed, 4 wrong use"
+
+
+def main(options: argparse.Namespace) -> int:
+    """Play, grade, keep the record and the trajectory, tell what came of it."""
+    load_protocol(options.protocol)
+    solver = AgentSolver(load_player(options.solver), protocol=options.protocol)
+    tools = Toolset.load(chosen(options, "tools")) if chosen(options, "tools") else None
+    task = _timed(_pick(chosen_tasks(options), options.task), options, alone=solver.player.alone)
+    run_id = time.strftime("%Y%m%d-%H%M%S")
+    store = ResultStore(root=chosen(options, "output") or Path("swegym-results") / run_id)
+    lab = open_lab(options, tools=tools, grades=GradeCache.default())
+    try:
+        record = _played(task, solver, lab, store, options, run_id)
+    finally:
+        lab.close()
+    print(f"\n{outcome_table(record)}\n{explain(record)}".rstrip())
+    print(f"reward {'none' if record.reward is None else f'{record.reward:g}'} ({record.reward_name})")
+    print(f"record and {TRAJECTORY}: {store.folder(record.key)}")
+    if record.verdict is Verdict.INFRA_ERROR:
+        return 3
+    return 0 if record.resolved else 1
+
+
+def _played(
+    task: Task, solver: AgentSolver, lab: Lab, store: ResultStore, options: argparse.Namespace, run_id: str
+) -> AttemptRecord:
+    reward: str = chosen(options, "reward")
+    attempt = Attempt(
+        task,
+        solver,
+        lab,
+        reward=lambda spec, grade: compute_reward(reward, grade),
+        reward_name=reward,
+        seed=chosen(options, "seed"),
+        solver_name=options.solver,
+        run_id=run_id,
+        occasion=Occasion(folder=store.folder(task.id), steps=chosen(options, "max-steps")),
+    )
+    record = attempt.record()
+    try:
+        grade = attempt.grade()
+    except Exception:  # the record says what was wrong
+        grade = None
+    store.write(record, grade)
+    return record
+
+
+def _pick(tasks: Sequence[Task], wanted: str | None) -> Task:
+    if not tasks:
+        raise ConfigError("there is no task; see --filter and --limit")
+    if wanted is None:
+        return tasks[0]
+    exact = [task for task in tasks if task.id == wanted]
+    found = exact or [task for task in tasks if task.id.endswith(f"__{wanted}")]
+    if len(found) == 1:
+        return found[0]
+    names = ", ".join(task.id for task in (found or tasks)[:20])
+    raise ConfigError(f"--task={wanted}: {'several are meant' if found else 'no such task'}; choose from: {names}")
+
+
+def _timed(task: Task, options: argparse.Namespace, *, alone: bool) -> Task:
+    """The task with the limits of the command line; a person is not hurried."""
+    limits = task.spec.limits
+    solving = chosen(options, "solve-timeout") or (_DAY if alone else limits.solve_timeout)
+    limits = replace(limits, solve_timeout=solving, timeout=chosen(options, "timeout") or limits.timeout)
+    return replace(task, spec=replace(task.spec, limits=limits))
