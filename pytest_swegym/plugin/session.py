@@ -47,7 +47,7 @@ def header(config: pytest.Config, *, solver: str) -> str:
     settings = config.stash[SETTINGS]
     solver = f"{settings.solver} ({settings.source('solver')})" if settings.solver else solver
     rows = ("tasks", "split", "revision", "filter", "shuffle", "limit", "environments")
-    rewards = ("reward", "step_reward")
+    rewards = ("reward", "step_reward", "judge", "check_writer")
     names = (*rows, "tools", "attempts", "jobs", *rewards, "timeout", "max_steps", "seed", "output", "resume")
     chosen = [
         f"{name}={_shown(settings, name)} ({settings.source(name)})"

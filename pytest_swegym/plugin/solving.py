@@ -13,6 +13,7 @@ from typing import Any
 
 import pytest
 
+from pytest_swegym._support.loading import load
 from pytest_swegym.errors import ConfigError
 from pytest_swegym.errors import LoadError
 from pytest_swegym.errors import SolverError
@@ -50,6 +51,8 @@ def pytest_configure(config: pytest.Config) -> None:
     if config.option.help or config.option.version:
         return
     _load_tools(config)
+    for option in ("judge", "check_writer"):
+        _check_name(config, option)
     name = config.stash[SETTINGS].solver
     if name is None:
         return
@@ -83,6 +86,20 @@ def _load_tools(config: pytest.Config) -> None:
         config.stash[TOOLS] = Toolset.load(names, root=config.invocation_params.dir)
     except ConfigError as error:
         raise pytest.UsageError(f"--swegym-tools: {error}") from None
+
+
+def _check_name(config: pytest.Config, setting: str) -> None:
+    name = getattr(config.stash[SETTINGS], setting)
+    if name is None:
+        return
+    _import_from(config, str(config.invocation_params.dir))
+    option = f"--swegym-{setting.replace('_', '-')}"
+    try:
+        found = load(name, what="function", root=config.invocation_params.dir)
+    except LoadError as error:
+        raise pytest.UsageError(f"{option}: {error}") from error
+    if not callable(found):
+        raise pytest.UsageError(f"{option}={name}: expected a function, got {type(found).__name__}")
 
 
 def _import_from(config: pytest.Config, folder: str) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import logging
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -19,6 +20,7 @@ from pytest_swegym.task import Check
 from pytest_swegym.task import Task
 from pytest_swegym.task.check import read_checks
 from pytest_swegym.task.files import read_text
+from pytest_swegym.task.spec import with_checks
 
 
 log = logging.getLogger("pytest_swegym.checks")
@@ -41,6 +43,13 @@ def checks_file(task: Task) -> Path:
 def undecided(task: Task) -> bool:
     """Whether there is nothing yet to decide a task by: no check, and none kept in its file."""
     return bool(task.hidden.teacher) and not task.hidden.checks and not checks_file(task).is_file()
+
+
+def with_kept_checks(task: Task) -> Task:
+    """``task`` with the checks of its file, if it has none of its own and there is one. Raises :class:`SpecError`."""
+    if not task.hidden.teacher or task.hidden.checks:
+        return task
+    return replace(task, hidden=with_checks(task.hidden, written_checks(task, None)))
 
 
 def written_checks(task: Task, writer: CheckWriter | None) -> tuple[Check, ...]:

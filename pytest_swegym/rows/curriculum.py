@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from pytest_swegym.errors import SpecError
+from pytest_swegym.rows.check_writer import with_kept_checks
 from pytest_swegym.task import Task
 from pytest_swegym.task import fields as f
 from pytest_swegym.task.files import Entry
@@ -60,7 +61,7 @@ def curriculum_entries(path: Path) -> list[Entry]:
         if not _PLAIN_ID.fullmatch(number):
             raise SpecError("the id of a task may hold only letters, digits and _ . + -", field=number, where=str(path))
         task = Task.from_dict(_row(f"{name}__{number}", f.Fields(table, where=where)), where=where)
-        entries.append(Entry(task=task, line=lines.get(number, 1)))
+        entries.append(Entry(task=with_kept_checks(task), line=lines.get(number, 1)))
     if not entries:
         raise SpecError("holds no task", field="tasks", where=str(path))
     return entries
