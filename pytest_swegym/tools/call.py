@@ -77,7 +77,8 @@ def with_here_documents(command: str, end_names: Mapping[str, str]) -> str:
             at = stop + 1
         else:
             stop = next(below for below in range(at, len(lines)) if lines[below].strip() == end)
-            done += [f"{line.rstrip()} << '{end}'", *lines[at:stop], end]
+            body = "".join(f"{below}\n" for below in lines[at:stop])
+            done.append(_here_document(line.rstrip(), body, end))
             at = stop + 1
     return "\n".join(done)
 
@@ -198,15 +199,14 @@ def _word(tool: Tool, argument: Argument, value: Any) -> str:
 def _check_gaps(tool: Tool, words: Mapping[str, str]) -> None:
     """A value whose place tells what it is must not move to the place of one that was left out."""
     known = {argument.name: argument for argument in tool.arguments}
+    # Of the groups in brackets, only a bare [<name>] is a place; [--flag <name>] says itself what it is.
+    places = _GROUP.sub(lambda group: group[1] if _SLOT.fullmatch(group[1].strip()) else "", tool.signature)
     missing = ""
-    for group in _GROUP.findall(tool.signature):
-        slot = _SLOT.fullmatch(group.strip())
-        if slot is None or not known[_slot_name(slot)].positional:
-            continue
-        name = _slot_name(slot)
-        if name in words and missing:
+    for name in signature_names(places.split("\n")[0]):
+        if name in words and missing and known[name].positional:
             raise ToolError(f"{tool.name}: {name} can only be given together with {missing}")
-        missing = missing or ("" if name in words else name)
+        if name not in words and known[name].positional:
+            missing = missing or name
 
 
 def _filled(text: str, words: Mapping[str, str]) -> str:
@@ -226,10 +226,12 @@ def _filled(text: str, words: Mapping[str, str]) -> str:
 
 
 def _here_document(first: str, body: str, end: str) -> str:
+    if not body:  # bash makes an empty one no input at all
+        return f": | {first}"
     lines = body.split("\n")
     while end in lines:
         end += "_"
-    text = body if body.endswith("\n") or not body else f"{body}\n"
+    text = body if body.endswith("\n") else f"{body}\n"
     return f"{first} << '{end}'\n{text}{end}"
 
 

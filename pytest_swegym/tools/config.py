@@ -91,7 +91,7 @@ def _tool(name: Any, entry: Any, folder: str, where: str | None) -> Tool:
     tool = Tool(
         name=name,
         folder=folder,
-        signature=signature or " ".join([name, *(f"<{argument.name}>" for argument in arguments)]),
+        signature=signature or " ".join([name, *(_place(argument) for argument in arguments)]),
         docstring=reader.take("docstring", f.text, "").strip(),
         arguments=arguments,
         end_name=end_name,
@@ -100,6 +100,10 @@ def _tool(name: Any, entry: Any, folder: str, where: str | None) -> Tool:
     _check_arguments(tool, reader)
     _check_signature(tool, reader)
     return tool
+
+
+def _place(argument: Argument) -> str:
+    return f"<{argument.name}>" if argument.required else f"[<{argument.name}>]"
 
 
 def _list(value: Any) -> list[Any]:

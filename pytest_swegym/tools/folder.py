@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import os
 import re
 import stat
@@ -39,7 +40,8 @@ class ToolFolder:
     @property
     def key(self) -> str:
         """Names its content, wherever it lies."""
-        return content_key(self.name, {path: [data.hex(), run] for path, (data, run) in self.files.items()})
+        digests = {path: [hashlib.sha256(data).hexdigest(), run] for path, (data, run) in self.files.items()}
+        return content_key(self.name, digests)
 
     @property
     def commands(self) -> dict[str, bytes]:

@@ -51,7 +51,8 @@ class Tool:
     @property
     def is_shell(self) -> bool:
         """Whether its one argument is itself the command to run: a signature like ``<command>``."""
-        return len(self.arguments) == 1 and self.signature == f"<{self.arguments[0].name}>"
+        first = self.arguments[0] if len(self.arguments) == 1 else None
+        return first is not None and first.required and self.signature == f"<{first.name}>"
 
     def schema(self) -> dict[str, Any]:
         """It as an OpenAI function."""

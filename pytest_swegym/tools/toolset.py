@@ -34,10 +34,14 @@ if [ -n "$said" ]; then printf '%s\\n' "$said"; else cat /root/state.json; fi 2>
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Toolset:
-    """Tool folders, each after those that it builds on; the core with the shared state is the first."""
+    """Tool folders, each after those that it builds on; the core with the shared state is the first.
+
+    ``tools`` are theirs by name, ``key`` names the content of all folders.
+    """
 
     folders: tuple[ToolFolder, ...]
     tools: Mapping[str, Tool]
+    key: str
 
     @classmethod
     def load(cls, names: Sequence[str], root: Path | None = None) -> Toolset:
@@ -58,12 +62,8 @@ class Toolset:
                 raise ToolError(f"two tool folders are called {folder.name!r}: {paths}")
             waiting += [_required(name, folder) for name in folder.config.requires if _known(name) not in chosen]
         folders = _in_order(chosen)
-        return cls(folders=folders, tools=MappingProxyType(_tools(folders)))
-
-    @property
-    def key(self) -> str:
-        """Names the content of all folders."""
-        return content_key("tools", [folder.key for folder in self.folders])
+        key = content_key("tools", [folder.key for folder in folders])
+        return cls(folders=folders, tools=MappingProxyType(_tools(folders)), key=key)
 
     @property
     def state_commands(self) -> tuple[str, ...]:

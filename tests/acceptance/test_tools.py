@@ -83,6 +83,9 @@ def test_search(play: Player) -> None:
     assert play("find_file", file_name="*.py").split("\n")[0] == 'Found 3 matches for "*.py" in /testbed:'
     assert "/testbed/tests/test_calc.py\n" in play("find_file", file_name="test_*", dir="tests")
     assert play("find_file", file_name="nothing*") == 'No matches found for "nothing*" in /testbed\n'
+    play.workspace.write(".hidden/a b/x.cfg", "x")
+    assert "No matches" in play("find_file", file_name="x.cfg")
+    assert play("find_file", file_name="x.cfg", dir=".hidden").endswith("\n/testbed/.hidden/a b/x.cfg\n")
     assert "there is no folder nowhere" in play.fails("find_file", file_name="x", dir="nowhere")
     found = play("search_dir", search_term="calc.t")
     assert found == 'Found 1 matches for "calc.t" in 1 files of /testbed:\ntests/test_calc.py:7:' + (
@@ -135,7 +138,9 @@ def test_an_edit_that_breaks_python_is_refused_and_shown(play: Player) -> None:
     assert (code, shown.split("\n")[-3:]) == (0, ["3:    return 2", "after", ""])
     assert "2 lines" in play("edit", start_line=2, end_line=2, replacement_text="")
     assert "whose lines are 1 to 2" in play.fails("edit", start_line=2, end_line=9, replacement_text="x")
-    assert play.type("edit one:2 < /dev/null")[0] == 1
+    assert play.type("echo x | edit one:2")[0] == 1
+    assert "(1 lines)" in play.type("edit 2:2\nend_of_edit")[1]
+    assert "the new lines are missing" in play.type("edit 1:1\ntrue")[1]
     play.type("printf 'def broken(:\\n  pass\\n' > broken.py; open broken.py")
     assert "had wrong syntax before" in play("edit", start_line=2, end_line=2, replacement_text="  return 1")
 

@@ -64,11 +64,15 @@ def test_every_text_arrives_as_it_was_given(path: str, label: str, first: int) -
 
 @given(text=TEXT)
 def test_lines_of_a_here_document_arrive_as_they_were_given(text: str) -> None:
-    first, *lines = command_line(EDIT, {"start": 1, "end": 2, "text": text}).split("\n")
+    command = command_line(EDIT, {"start": 1, "end": 2, "text": text})
+    if not text:
+        assert command == ": | edit 1:2"
+        return
+    first, *lines = command.split("\n")
     head, _, end = first.partition(" << ")
     assert head == "edit 1:2"
     assert lines.index(shlex.split(end)[0]) == len(lines) - 1
-    assert "".join(f"{line}\n" for line in lines[:-1]) == (text if text.endswith("\n") or not text else text + "\n")
+    assert "".join(f"{line}\n" for line in lines[:-1]) == (text if text.endswith("\n") else text + "\n")
 
 
 @given(command=st.text("ab \n<'end_of_edit", max_size=200))
@@ -84,8 +88,8 @@ TYPED = {
     "edit 1:2 <<X\nedit 3:4\nend_of_edit\nX": "edit 1:2 <<X\nedit 3:4\nend_of_edit\nX",
     "cat <<'EOF'\nedit 1:2\nend_of_edit\n EOF\nEOF\n": "cat <<'EOF'\nedit 1:2\nend_of_edit\n EOF\nEOF\n",
     "edit 1:2\nno end": "edit 1:2\nno end",
-    "echo $((1 << y))\nedit 1:1\nend_of_edit": "echo $((1 << y))\nedit 1:1 << 'end_of_edit'\nend_of_edit",
-    "cat <<< x\nedit 1:1\nend_of_edit": "cat <<< x\nedit 1:1 << 'end_of_edit'\nend_of_edit",
+    "echo $((1 << y))\nedit 1:1\nend_of_edit": "echo $((1 << y))\n: | edit 1:1",
+    "cat <<< x\nedit 1:1\nend_of_edit": "cat <<< x\n: | edit 1:1",
     "editor 1:2\nend_of_edit": "editor 1:2\nend_of_edit",
 }
 
@@ -146,6 +150,15 @@ def test_wrong_arguments_are_named(tool: Tool, arguments: dict[str, Any], messag
     with pytest.raises(ToolError) as caught:
         command_line(tool, arguments)
     assert str(caught.value).startswith(message)
+
+
+def test_without_a_signature_arguments_follow_the_name() -> None:
+    optional = Argument(name="b", type="string"), Argument(name="c", type="string")
+    tool = Tool(
+        name="t", folder="mine", signature="t <a> [<b>] <c>", arguments=(Argument(name="a", type="string"), *optional)
+    )
+    with pytest.raises(ToolError, match="t: c can only be given together with b"):
+        command_line(tool, {"a": "x", "c": "y"})
 
 
 def test_the_bash_tool_is_the_command_itself() -> None:
