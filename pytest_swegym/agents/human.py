@@ -43,7 +43,9 @@ _ANSWERS: Mapping[str, Action] = {"s": Submit(), "submit": Submit(), "f": Forfei
 _KEPT = 50
 #: Largest file that :write opens, in bytes.
 _EDITABLE = 256 * 1024
-_HERE = re.compile(r"<<-?[ \t]*(['\"]?)(\w+)\1")
+_HERE = re.compile(r"(?<!<)<<-?[ \t]*(['\"]?)(\w+)\1")
+# Where ``<<`` begins no here-document: in quotes, and in arithmetic.
+_ELSEWHERE = re.compile(r"(?<!<<)(?<!<<-)(?:'[^']*'|\"[^\"]*\")|\(\(.*?\)\)")
 # Ends what the shell $1 has started in the last $2 hundredths of a second; with $3, the shell too.
 _END_COMMAND = """
 read up _ < /proc/uptime; up=${up%.*}${up#*.}
@@ -223,12 +225,10 @@ class HumanPolicy(Policy):
 
 def unfinished(command: str) -> bool:
     """Whether a command goes on in the next line: after a backslash, in a quote, or in a here-document."""
-    body = command.split("\n")
-    for _, word in _HERE.findall(body[0]):
-        if word not in (line.strip("\t") for line in body[1:]):
-            return True
-    if _HERE.search(body[0]):
-        return False
+    first, *body = command.split("\n")
+    words = [word for _, word in _HERE.findall(_ELSEWHERE.sub("", first))]
+    if words:
+        return not {*words} <= {line.strip("\t") for line in body}
     stripped = command.rstrip("\\")
     if (len(command) - len(stripped)) % 2:
         return True
