@@ -13,9 +13,11 @@ import pytest
 from pytest_swegym.errors import EnvironmentBuildError
 from pytest_swegym.lab import Lab
 from pytest_swegym.lab import Prepared
+from pytest_swegym.sandbox import make_backend
 from pytest_swegym.sandbox.base import Snapshot
 from pytest_swegym.session import Session
 from pytest_swegym.session import load_protocol
+from pytest_swegym.task import EnvironmentSpec
 from pytest_swegym.task import Task
 from pytest_swegym.tools import ENDED
 from pytest_swegym.tools import HOME
@@ -284,8 +286,22 @@ def test_without_python_the_tools_of_the_shell_work_and_the_others_say_why_not(p
         assert play.type(call) == (127, f"{call.split()[0]}: needs Python 3, which is not installed here\n")
 
 
-@pytest.mark.parametrize("lab", ["bubblewrap", "docker", "unsafe-host"], indirect=True)
 @pytest.mark.filterwarnings("ignore:.*NO isolation")
+def test_tools_find_themselves_where_paths_are_others(tools: Toolset, task: Task) -> None:
+    backend = make_backend("unsafe-host")
+    try:
+        snapshot = tools.install(backend, backend.base(EnvironmentSpec(python=">=3.8")), task.spec)
+        with backend.start(snapshot) as sandbox:
+            sandbox.write("/testbed/calc.py", b"def add(a, b):\n    return a - b\n")
+            call = 'open calc.py && search_file "return" && tests tests; submit'
+            result = sandbox.exec(["sh", "-c", call], cwd="/testbed", env={"PYTHONDONTWRITEBYTECODE": "1"})
+            assert "2:    return a - b\n" in result.output
+            assert "No module named 'tests'" in result.output
+            assert sandbox.read(ENDED) == b"submit\n"
+    finally:
+        backend.close()
+
+
 def test_tools_work_on_every_backend_and_are_not_where_patches_are_graded(
     play: Player, lab: Lab, tooled: Prepared, tools: Toolset
 ) -> None:

@@ -19,6 +19,7 @@ from pytest_swegym.task import Verdict
 
 TASK = Task.from_dict({"instance_id": "a", "repo": "x", "fail_to_pass": ["t"]})
 GIVEN = {"number": 0, "seed": 0, "solver": "s", "sandbox": "auto", "reward": "r", "protect": "strict", "grader": 1}
+GIVEN |= {"compat": "same-run", "tools": "none"}
 
 
 def test_runs_everything_in_order_with_one_worker() -> None:
