@@ -7,6 +7,7 @@ from pytest_swegym.sandbox.base import OUTPUT_LIMIT
 from pytest_swegym.sandbox.base import READ_LIMIT
 from pytest_swegym.sandbox.base import VENV
 from pytest_swegym.sandbox.base import Backend
+from pytest_swegym.sandbox.base import Dropper
 from pytest_swegym.sandbox.base import ExecResult
 from pytest_swegym.sandbox.base import Keeper
 from pytest_swegym.sandbox.base import Sandbox
@@ -24,6 +25,7 @@ __all__ = [
     "READ_LIMIT",
     "VENV",
     "Backend",
+    "Dropper",
     "ExecResult",
     "Keeper",
     "Sandbox",

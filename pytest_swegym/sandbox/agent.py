@@ -106,7 +106,8 @@ class Agent:
             raise SandboxError(f"the sandbox did not start: {text or 'bwrap gave no reason'}")
         self._init = int(json.loads(_read_until(b"}", info))["child-pid"])
         self.namespace = processes.namespace_of(self._init) or 0
-        self.pid = next((pid for pid in processes.members(self.namespace) if processes.parent(pid) == self._init), 0)
+        inside = processes.below(self._init, self.namespace)
+        self.pid = next((pid for pid in inside if processes.parent(pid) == self._init), 0)
         self.alive = os.pidfd_open(self._process.pid)
         if not self.namespace or not self.pid:
             os.close(self.alive)
@@ -219,10 +220,10 @@ class Agent:
     @contextmanager
     def paused(self) -> Iterator[None]:
         """Every process inside stands still meanwhile, so that no file changes."""
-        before = {pid for pid in processes.members(self.namespace) if processes.is_stopped(pid)}
+        before = {pid for pid in processes.below(self._init, self.namespace) if processes.is_stopped(pid)}
         spared = before | {self._init}
         stopped = processes.stop_all(
-            lambda: [pid for pid in processes.members(self.namespace) if pid not in spared], self.namespace
+            lambda: [pid for pid in processes.below(self._init, self.namespace) if pid not in spared], self.namespace
         )
         try:
             yield
@@ -300,10 +301,10 @@ def _read_until(end: bytes, source: int | IO[bytes] | None) -> bytes:
     poller.register(handle, select.POLLIN)
     deadline = time.monotonic() + _PATIENCE
     data = b""
-    while not (end and data.endswith(end)) and len(data) < 2**16:
+    while not (end and end in data) and len(data) < 2**16:
         if not poller.poll(max(deadline - time.monotonic(), 0) * 1000):
             break
-        piece = os.read(handle, 1)
+        piece = os.read(handle, 4096)
         if not piece:
             break
         data += piece

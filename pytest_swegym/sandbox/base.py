@@ -209,7 +209,8 @@ class Sandbox(Protocol):
     def snapshot(self) -> Snapshot:
         """Freeze the present file system (processes are not part of it); the sandbox goes on, independent of it.
 
-        The snapshot is temporary: it lives until the backend object's ``close``, or until ``save``.
+        The snapshot is temporary: it lives until the backend object's ``close``, unless it is dropped before (see
+        :class:`Dropper`).
         """
         ...
 
@@ -298,4 +299,16 @@ class Keeper(Protocol):
 
     def evict(self, key: str, *, unused_for: float) -> bool:
         """Remove a kept thing, unless it is in use or was in the last seconds; whether it is gone."""
+        ...
+
+
+@runtime_checkable
+class Dropper(Protocol):
+    """What a backend offers besides, so that a long search does not fill the disk."""
+
+    def drop(self, snapshot: Snapshot) -> None:
+        """Give up a temporary snapshot of this object: it cannot be started any more. Twice is fine.
+
+        Sandboxes that were started from it, and snapshots of those, live on; a saved snapshot stays.
+        """
         ...

@@ -12,7 +12,6 @@ from pathlib import Path
 from typing import Any
 
 from pytest_swegym._support.keys import content_key
-from pytest_swegym._support.shelf import Use
 from pytest_swegym.errors import SandboxError
 from pytest_swegym.errors import SandboxUnavailable
 from pytest_swegym.sandbox import diagnosis
@@ -30,6 +29,7 @@ from pytest_swegym.sandbox.embedded import EmbeddedSandbox
 from pytest_swegym.sandbox.limits import Enforcer
 from pytest_swegym.sandbox.limits import Group
 from pytest_swegym.sandbox.limits import control_groups
+from pytest_swegym.sandbox.moments import Moments
 from pytest_swegym.sandbox.toolchain import find_interpreter
 from pytest_swegym.sandbox.watchdog import WatchdogEnforcer
 from pytest_swegym.task.spec import EnvironmentSpec
@@ -54,7 +54,8 @@ class BubblewrapBackend:
         self._lock = threading.RLock()
         self._run: layers.RunFolder | None = None
         self._points: dict[str, Path] = {}
-        self._sandboxes: dict[EmbeddedSandbox, Use] = {}
+        self._sandboxes: dict[EmbeddedSandbox, Callable[[], None]] = {}
+        self._moments = Moments()
         self._reason: str | None = None
         self._checked = False
 
@@ -96,7 +97,7 @@ class BubblewrapBackend:
         own.end()
         chain = [str(path) for path in own.snapshot_of.ref["layers"]]
         # Layers of temporary snapshots vanish with this object: they are copied along.
-        borrowed = {path: f"under-{number}" for number, path in enumerate(chain) if self._is_temporary(path)}
+        borrowed = {path: f"under-{number}" for number, path in enumerate(chain) if self._moments.is_temporary(path)}
 
         def fill(target: Path) -> None:
             for path, name in borrowed.items():
@@ -129,7 +130,7 @@ class BubblewrapBackend:
         seen = self._jail(snapshot, limits, network, mounts or {})
         folder = self._folder().new("sandbox")
         group: Group | None = None
-        use = layer_store.hold(snapshot)
+        release = self._hold(snapshot)
         try:
             group = self._enforcer().create(f"{layers.group_prefix()}{folder.parent.name}-{folder.name}", limits)
             info, info_inside = os.pipe()
@@ -140,11 +141,11 @@ class BubblewrapBackend:
             if group is not None:
                 group.remove()
             layers.remove_tree(folder)
-            use.close()
+            release()
             raise SandboxError(f"{error} (layers: {', '.join(seen.layers)})") from error
         sandbox = EmbeddedSandbox(snapshot, agent, group, folder, freeze=self._freeze, forget=self._forget)
         with self._lock:
-            self._sandboxes[sandbox] = use
+            self._sandboxes[sandbox] = release
         return sandbox
 
     def sweep(self) -> list[str]:
@@ -163,12 +164,17 @@ class BubblewrapBackend:
         """Remove a saved layer, unless it is in use or was in the last seconds; whether it is gone."""
         return layer_store.evict(key, unused_for=unused_for)
 
+    def drop(self, snapshot: Snapshot) -> None:
+        """Give up a temporary snapshot; what still lies on it keeps what it needs."""
+        self._moments.drop(snapshot.key)
+
     def close(self) -> None:
         """End every sandbox of this object, and drop its temporary snapshots. Twice is fine."""
         with self._lock:
             sandboxes, run = list(self._sandboxes), self._run
             self._run = None
             self._points.clear()
+        self._moments.close()
         for sandbox in sandboxes:
             sandbox.close()
         if run is not None:
@@ -216,25 +222,34 @@ class BubblewrapBackend:
 
     def _freeze(self, sandbox: EmbeddedSandbox) -> Snapshot:
         folder = self._folder().new("snapshot")
-        layers.copy_tree(sandbox.upper, folder / "fs")
         origin = sandbox.snapshot_of
-        ref = {**origin.ref, "layers": [*origin.ref["layers"], str(folder / "fs")]}
+        chain = self._moments.freeze(origin.ref["layers"], sandbox.upper, folder)
         key = content_key("moment", origin.key, sandbox.id, folder.name)
-        return Snapshot(key=key, backend=NAME, ref=ref, env=origin.env, python=origin.python)
+        self._moments.add(key, chain)
+        return Snapshot(
+            key=key, backend=NAME, ref={**origin.ref, "layers": chain}, env=origin.env, python=origin.python
+        )
+
+    def _hold(self, snapshot: Snapshot) -> Callable[[], None]:
+        """Keep every layer of a snapshot, saved or temporary, until the returned function is called."""
+        use, held = layer_store.hold(snapshot), self._moments.hold(snapshot.ref["layers"])
+
+        def release() -> None:
+            use.close()
+            self._moments.release(held)
+
+        return release
 
     def _forget(self, sandbox: EmbeddedSandbox) -> None:
         with self._lock:
-            use = self._sandboxes.pop(sandbox, None)
-        if use is not None:
-            use.close()
+            release = self._sandboxes.pop(sandbox, None)
+        if release is not None:
+            release()
 
     def _own(self, sandbox: Sandbox) -> EmbeddedSandbox:
         if not isinstance(sandbox, EmbeddedSandbox):
             raise SandboxError(f"{type(sandbox).__name__} is not a sandbox of the {NAME} backend")
         return sandbox
-
-    def _is_temporary(self, path: str) -> bool:
-        return self._run is not None and Path(path).is_relative_to(self._run.path)
 
     def _python_inside(self, snapshot: Snapshot) -> str:
         """The interpreter of an image, asked of the image."""

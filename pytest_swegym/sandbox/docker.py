@@ -62,6 +62,7 @@ class DockerBackend:
         self._pool: Pool | None = None
         self._sandboxes: list[DockerSandbox] = []
         self._temporary: list[str] = []
+        self._dropped: list[str] = []
         self._pythons: dict[str, list[docker_images.Python]] = {}
 
     def available(self) -> str | None:
@@ -167,11 +168,25 @@ class DockerBackend:
     def _note_pull(self, image: str, image_id: str) -> None:
         docker_store.note_pull(self.name, image, image_id)
 
+    def drop(self, snapshot: Snapshot) -> None:
+        """Give up a temporary snapshot; its image goes at once, or when the last container of it is gone."""
+        image = f"{docker_snapshots.TEMPORARY}:{snapshot.key}"
+        with self._lock:
+            if image not in self._temporary:
+                return
+            self._temporary.remove(image)
+            waiting, self._dropped = [*self._dropped, image], []
+        self._containers.forget(snapshot.ref["image"])
+        # The daemon refuses while a container runs: then it is tried again with the next one, and at the end.
+        left = [image for image in waiting if not docker_snapshots.remove(self._connect(), image)]
+        with self._lock:
+            self._dropped += left
+
     def close(self) -> None:
         """End every sandbox that this object started, and drop temporary snapshots. Twice is fine."""
         with self._lock:
             sandboxes, self._sandboxes = self._sandboxes, []
-            images, self._temporary = self._temporary, []
+            images, self._temporary, self._dropped = [*self._temporary, *self._dropped], [], []
             client, self._client = self._client, None
             pool, self._pool = self._pool, None
             self.__dict__.pop("_facts", None)

@@ -56,11 +56,11 @@ class Pool:
             ready = [future for future in self._waiting.values() if future.done() and future.exception() is None]
         return {future.result().name for future in ready}
 
-    def forget(self) -> None:
-        """Give up what waits: its image may be about to go."""
+    def forget(self, image: str | None = None) -> None:
+        """Give up what waits, of one image or of all: it may be about to go."""
         with self._lock:
-            waiting = list(self._waiting.values())
-            self._waiting.clear()
+            plans = [plan for plan in self._waiting if image in (None, plan.image)]
+            waiting = [self._waiting.pop(plan) for plan in plans]
         for future in waiting:
             self._drop(future)
 

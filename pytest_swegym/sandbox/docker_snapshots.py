@@ -69,8 +69,11 @@ def _commit(client: APIClient, container: Container, repository: str, tag: str, 
     return image
 
 
-def remove(client: APIClient, image: str) -> None:
-    """Remove a temporary image, given as its tag: what was saved on top of it keeps the layers it needs."""
+def remove(client: APIClient, image: str) -> bool:
+    """Remove a temporary image, given as its tag: what was saved on top of it keeps the layers it needs.
+
+    Says whether it is gone: not while a container of it runs.
+    """
     from docker.errors import ImageNotFound
 
     try:
@@ -78,9 +81,11 @@ def remove(client: APIClient, image: str) -> None:
             try:
                 client.remove_image(image, force=True)
             except ImageNotFound:
-                return
+                return True
     except SandboxError:
         log.debug("image %s was not removed", image, exc_info=True)
+        return False
+    return True
 
 
 def sweep(client: APIClient) -> list[str]:

@@ -21,6 +21,25 @@ def members(namespace: int) -> list[int]:
     return [pid for pid in _all() if namespace_of(pid) == namespace and _state(pid) not in (b"Z", b"X", b"")]
 
 
+def children(pid: int) -> list[int]:
+    """The processes that a process started and that live, or have not been waited for."""
+    try:
+        return [int(child) for thread in os.listdir(f"/proc/{pid}/task")
+                for child in _read(pid, f"task/{thread}/children").split()]  # fmt: skip
+    except OSError:
+        return []
+
+
+def below(init: int, namespace: int) -> list[int]:
+    """As :func:`members`, without a look at every process of the machine: a namespace's first process and all below."""
+    if not os.path.exists(f"/proc/{init}/task/{init}/children"):
+        return members(namespace)
+    found = [init]
+    for pid in found:
+        found += [child for child in children(pid) if child not in found]
+    return [pid for pid in found if _state(pid) not in (b"Z", b"X", b"")]
+
+
 def namespace_of(pid: int) -> int | None:
     """The inode number of a process's PID namespace; ``None`` if it is gone, or another user's."""
     try:

@@ -211,6 +211,12 @@ class UnsafeHostBackend:
         self._sandboxes.append(sandbox)
         return sandbox
 
+    def drop(self, snapshot: Snapshot) -> None:
+        """Give up a temporary snapshot: a sandbox is a copy, so nothing lies on it."""
+        for layer in map(Path, snapshot.ref["layers"]):
+            if self._run is not None and layer.parent == self._run.path and layer.name == snapshot.key:
+                layers.remove_tree(layer)
+
     def sweep(self) -> list[str]:
         """Remove the trees of dead processes."""
         return sweep.sweep()

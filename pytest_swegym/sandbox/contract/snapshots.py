@@ -10,7 +10,9 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from pytest_swegym.errors import SandboxClosed
+from pytest_swegym.errors import SandboxError
 from pytest_swegym.sandbox.base import Backend
+from pytest_swegym.sandbox.base import Dropper
 from pytest_swegym.sandbox.base import Keeper
 from pytest_swegym.sandbox.base import Snapshot
 from pytest_swegym.sandbox.contract.expect import Check
@@ -143,6 +145,27 @@ def kept_snapshots_are_told_and_go_when_nobody_uses_them(backend: Backend, snaps
         true("it is told no more", all(each.key != key for each in backend.stored()), "still there")
 
 
+def moments_can_be_dropped(backend: Backend, snapshot: Snapshot) -> None:
+    """For backends that drop temporary snapshots one by one."""
+    if not isinstance(backend, Dropper):
+        return
+    with backend.start(snapshot) as sandbox:
+        sandbox.write("/tmp/a", b"a")
+        first = sandbox.snapshot()
+    with backend.start(first) as fork:
+        fork.write("/tmp/b", b"b")
+        second = fork.snapshot()
+        backend.drop(first)
+        backend.drop(first)
+        equal("a fork of what was dropped", (fork.read("/tmp/a"), fork.read("/tmp/b")), (b"a", b"b"))
+    with raises("start of what was dropped", SandboxError):
+        backend.start(first).close()
+    with backend.start(second) as fork:
+        equal("a snapshot on top of what was dropped", (fork.read("/tmp/a"), fork.read("/tmp/b")), (b"a", b"b"))
+    backend.drop(snapshot)
+    backend.start(snapshot).close()
+
+
 def lower_files_change_and_go(backend: Backend, snapshot: Snapshot) -> None:
     """What a snapshot brought can be changed, renamed and removed in a fork, and is whole in the next."""
     with backend.start(snapshot) as sandbox:
@@ -182,6 +205,7 @@ CHECKS: tuple[Check, ...] = (
     saved_snapshot_is_found,
     saved_on_top_of_a_moment,
     kept_snapshots_are_told_and_go_when_nobody_uses_them,
+    moments_can_be_dropped,
     lower_files_change_and_go,
     mounts_are_read_only,
 )
