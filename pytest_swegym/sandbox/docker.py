@@ -6,6 +6,7 @@ import os
 import threading
 from collections.abc import Callable
 from collections.abc import Mapping
+from dataclasses import replace
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -63,6 +64,7 @@ class DockerBackend:
         self._sandboxes: list[DockerSandbox] = []
         self._temporary: list[str] = []
         self._dropped: list[str] = []
+        self._refused: dict[str, str] = {}
         self._pythons: dict[str, list[docker_images.Python]] = {}
 
     def available(self) -> str | None:
@@ -89,7 +91,7 @@ class DockerBackend:
             )
         seen: list[str] = []
         for name in names:
-            image = docker_pull.ensure(client, name, self._pulls, pulled=self._note_pull)["Id"]
+            image = self._had(client, name, environment.stand_in)
             pythons = self._pythons_of(image)
             fitting = [p for p in pythons if _fits(p.version, environment.python)]
             if fitting or (environment.image is not None and environment.python is None):
@@ -105,6 +107,17 @@ class DockerBackend:
             f"no image with Python {environment.python!r}: {'; '.join(seen) or self._template + ' has no such version'}"
             "; set $SWEGYM_DOCKER_IMAGE, or give the task an image"
         )
+
+    def _had(self, client: APIClient, name: str, stand_in: bool) -> str:
+        """The id of an image, pulled if need be; where another stands in, it is asked for once and not for minutes."""
+        if stand_in and name in self._refused:
+            raise EnvironmentBuildError(self._refused[name])
+        pulls = replace(self._pulls, tries=1) if stand_in else self._pulls
+        try:
+            return str(docker_pull.ensure(client, name, pulls, pulled=self._note_pull)["Id"])
+        except EnvironmentBuildError as error:
+            self._refused[name] = str(error)
+            raise
 
     def find(self, key: str) -> Snapshot | None:
         """The saved snapshot of that key, if it is there and whole."""
