@@ -41,8 +41,6 @@ _LINES = 2000
 _WORDS = 200
 _COMMENT = re.compile(r"\s*(#|//|/\*|\*/?(\s|$))")
 _REMARK = re.compile(r"\s+(#|//)\s[^'\"]*$")
-# The folder that the player's shell is in; the exit code that its next command may ask for stays.
-_WHERE = "(kept=$?; pwd; exit $kept)"
 
 
 def make_step_reward(name: str, task: Task, *, peek: Callable[[], Grade]) -> StepReward | None:
@@ -144,9 +142,7 @@ class Distance(Potential):
     def potential(self, session: Session, action: Action | None) -> float:
         here = self._workdir
         if action is not None or session.observation.step:
-            told = session.shell().run(_WHERE, timeout=10, output_limit=4096)
-            said = told.stdout.decode("utf-8", "replace").strip()
-            here = said if said.startswith("/") else here
+            here = session.location() or here
         places = [here, *(posixpath.normpath(posixpath.join(here, word)) for word in _words(action))]
         return max(1 / (1 + _hops(place, goal)) for place in places for goal in self._goals)
 

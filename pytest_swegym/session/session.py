@@ -152,6 +152,13 @@ class Session:
         """The episode's own shell, which commands run in."""
         return self._execution.shell()
 
+    def location(self) -> str:
+        """The folder that the player's shell is in; empty if it does not say."""
+        # The exit code that the player's next command may ask for stays.
+        told = self.shell().run("(kept=$?; pwd; exit $kept)", timeout=10, output_limit=4096)
+        said = told.stdout.decode("utf-8", "replace").strip()
+        return said if said.startswith("/") else ""
+
     # -- branching -------------------------------------------------------------------------------
 
     def snapshot(self) -> Moment:
