@@ -24,6 +24,8 @@ CORE = "registry"
 #: Limits of one folder.
 _BYTES, _FILES = 64 * 2**20, 10_000
 _IGNORED = {"__pycache__", ".git", ".DS_Store"}
+#: What lies beside the folders inside a sandbox.
+_TAKEN = {"bin", "docs", "state.json", "ended", "before"}
 _NAME = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.-]{0,63}")
 _IMPORT = re.compile(rb"^[ \t]*(?:from|import)[ \t]+(\w+)", re.MULTILINE)
 
@@ -64,12 +66,14 @@ def read_folder(path: Path) -> ToolFolder:
     """The tool folder at ``path``. Raises :class:`ToolError`."""
     if not path.is_dir():
         raise ToolError(f"tool folder {str(path)!r}: there is no such folder")
-    if not _NAME.fullmatch(path.resolve().name):
-        raise ToolError(f"tool folder {str(path)!r}: its name may have letters, digits, _ . and -, 64 at most")
+    name = path.resolve().name
+    if not _NAME.fullmatch(name) or name in _TAKEN:
+        rule = f"its name may have letters, digits, _ . and -, 64 at most, and be none of {', '.join(sorted(_TAKEN))}"
+        raise ToolError(f"tool folder {str(path)!r}: {rule}")
     if not (path / "config.yaml").is_file():
         raise ToolError(f"tool folder {str(path)!r}: has no config.yaml")
     config = read_config(path / "config.yaml")
-    folder = ToolFolder(name=path.resolve().name, path=path, config=config, files=dict(_files(path)))
+    folder = ToolFolder(name=name, path=path, config=config, files=dict(_files(path)))
     for tool in config.tools:
         if not tool.is_shell and f"bin/{tool.name}" not in folder.files and "install.sh" not in folder.files:
             where = path / "config.yaml"

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING
 from pytest_swegym._support.keys import content_key
 from pytest_swegym._support.locks import key_lock
 from pytest_swegym.environments.activation import changed
+from pytest_swegym.environments.basegit import git_env
 from pytest_swegym.environments.steps import Build
 from pytest_swegym.environments.steps import building
 from pytest_swegym.environments.steps import finish
@@ -98,12 +99,14 @@ def install(
         if found is not None:
             return found
         log.info("installing tools for %s: %s", spec.instance_id, ", ".join(folder.name for folder in folders))
-        network = any("install.sh" in folder.files for folder in folders)
+        network = any("install.sh" in folder.files for folder in folders)  # nothing else needs it
         with building(backend, snapshot, spec, offline=offline or not network) as build:
             _upload(build, folders, state)
             env = _installed(build, folders, snapshot)
             build.sandbox.exec(["sh", "-c", _COMPILE], env=env, timeout=build.timeout)
             _check(build, folders, env)
+            if network:
+                _check_repository(build, spec.workdir)
             what = f"{spec.instance_id}: with {', '.join(folder.name for folder in folders)}"
             return finish(build, backend, key, env=env, python=snapshot.python, kind="tools", title=what)
 
@@ -182,3 +185,14 @@ def _check(build: Build, folders: Sequence[ToolFolder], env: dict[str, str]) -> 
         missing = result.output.strip()
         folder = next((folder.name for folder in folders for tool in folder.config.tools if tool.name == missing), "")
         raise EnvironmentBuildError(f"tools {folder!r}: there is no command {missing!r} after installing")
+
+
+def _check_repository(build: Build, workdir: str) -> None:
+    """What an install script leaves in the repository would be in every patch."""
+    script = "git add -A -- . && git diff --cached --name-only --no-renames HEAD"
+    result = build.run(["sh", "-c", script], "looking at the repository", cwd=workdir, env=git_env(workdir))
+    changed_paths = result.stdout.decode("utf-8", "replace").splitlines()
+    if changed_paths:
+        raise EnvironmentBuildError(
+            f"an install.sh of the tools changed the repository, which every patch would show: {changed_paths[0]}"
+        )

@@ -425,12 +425,13 @@ def test_a_folder_of_the_users_own_with_all_that_the_format_has(own: Own, lab: L
         ),
         ({"install.sh": "exit 3\n"}, r"install\.sh failed: exit code 3"),
         ({"install.sh": "exit 0\n"}, "ended the shell that sources it: use return instead of exit"),
+        ({"install.sh": "echo x > /testbed/left.txt\n"}, "changed the repository, .* show: left.txt"),
         (
             {"config.yaml": "tools: {absent: {docstring: x}}\n", "install.sh": ":\n"},
             "'notes': there is no command 'absent' after installing",
         ),
     ],
-    ids=["fails", "exits", "ends the shell", "brings no command"],
+    ids=["fails", "exits", "ends the shell", "changes the repository", "brings no command"],
 )
 def test_an_install_script_that_fails_is_told_with_its_output(own: Own, files: dict[str, str], message: str) -> None:
     with pytest.raises(EnvironmentBuildError, match=message) as caught:

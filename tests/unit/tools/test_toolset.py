@@ -81,6 +81,8 @@ def test_wrong_folders_are_named(folder: Folder, tmp_path: Path) -> None:
         Toolset.load([str(folder("requires: [other]\ntools: {}\n", name="alone"))])
     with pytest.raises(ToolError, match="its name may have letters"):
         Toolset.load([str(folder(name="my tools"))])
+    with pytest.raises(ToolError, match="and be none of before, bin, docs, ended"):
+        Toolset.load([str(folder(name="docs"))])
 
 
 def test_two_of_a_name_are_an_error(folder: Folder) -> None:
