@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from pytest_swegym.env.segym import fitness
+import pytest_swegym.env.segym.fitness as fitness
 from pytest_swegym.env.segym.environment import Environment
 from pytest_swegym.env.segym.environment import make
 from pytest_swegym.env.segym.fitness import num_failed_tests
