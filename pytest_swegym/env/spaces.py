@@ -8,6 +8,8 @@ from typing import Any
 
 import numpy as np
 from gymnasium import spaces
+from gymnasium.error import CustomSpaceError
+from gymnasium.vector.utils import create_shared_memory
 
 from pytest_swegym.session import Command
 from pytest_swegym.session import Observation
@@ -49,6 +51,12 @@ class AnyText(spaces.Text):
 
     def __repr__(self) -> str:
         return "AnyText()"
+
+
+@create_shared_memory.register(AnyText)
+def _no_shared_memory(space: AnyText, n: int = 1, ctx: Any = None) -> Any:
+    """gymnasium keeps text in shared memory as letters and digits of a fixed length: this is neither."""
+    raise CustomSpaceError("texts of any length need vector_kwargs={'shared_memory': False}")
 
 
 def action_space(protocol: Protocol) -> AnyText:

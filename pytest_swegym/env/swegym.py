@@ -42,7 +42,7 @@ class SWEGymEnv(gymnasium.Env[Any, str]):
     Raises :class:`ConfigError` for wrong options.
     """
 
-    metadata = {"render_modes": ["ansi"]}  # noqa: RUF012  (gymnasium declares it so)
+    metadata = {"render_modes": ["ansi"], "render_fps": 4}  # noqa: RUF012  (gymnasium declares it so)
 
     def __init__(self, tasks: TaskSource = "curriculum", **options: Any) -> None:
         self._use(Course(make_config({"tasks": tasks, **options})))
