@@ -59,8 +59,9 @@ class TrajectoryWriter:
         self._append({"event": "note", **data})
 
     def end(self, data: Mapping[str, Any]) -> None:
-        """The last line: what came of the episode."""
-        self._append({"event": "end", **data})
+        """The last line: what came of the episode. Another takes its place."""
+        with self._lock:
+            end_trajectory(self.path, data)
 
     def fork(self, path: Path, header: Mapping[str, Any]) -> TrajectoryWriter:
         """A trajectory of its own that goes on from here: what has happened so far is part of it."""
