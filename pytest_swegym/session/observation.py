@@ -71,3 +71,18 @@ class Turn:
     @property
     def done(self) -> bool:
         return self.terminated or self.truncated
+
+    def to_dict(self) -> dict[str, Any]:
+        """The line of a trajectory: plain JSON types."""
+        return {
+            "action": self.given,
+            "kind": type(self.action).__name__,
+            "observation": self.observation.to_dict(),
+            "reward": self.reward,
+            "exit_code": self.observation.exit_code,
+            "terminated": self.terminated,
+            "truncated": self.truncated,
+            "ending": self.ending,
+            "started_at": self.started_at,
+            "seconds": self.seconds,
+        }

@@ -195,35 +195,48 @@ class Session:
     def _do(self, given: str, action: a.Action) -> Turn:
         started_at, begin = time.time(), time.monotonic()
         if self.ending:
-            seen = Seen(notice="The episode has ended; no action is taken any more.")
             return Turn(
-                given=given, action=action, observation=self._observed(seen, action=action), started_at=started_at,
-                **self._how_ended(),
-            )  # fmt: skip
+                given=given, action=action, observation=self._over(), started_at=started_at, **self._how_ended()
+            )
         self._step += 1
-        try:
-            seen = self._execute(action)
-        except SandboxClosed:
-            seen = Seen(notice="Everything in the sandbox was ended from inside.", ending="sandbox")
-        self._used["output"] += len(seen.output.encode("utf-8", "surrogateescape"))
-        self.ending = seen.ending or self._exhausted()
-        self.observation = self._observed(seen, action=action)
+        reward = self._acted(action)
         turn = Turn(
             given=given,
             action=action,
             observation=self.observation,
-            reward=self._rewarded(action),
+            reward=reward,
             **self._how_ended(),
             started_at=started_at,
             seconds=round(time.monotonic() - begin, 6),
         )
         if self._trajectory is not None:
-            self._trajectory.step(_line(turn))
+            self._trajectory.step(turn.to_dict())
         return turn
+
+    def _acted(self, action: a.Action) -> float:
+        """Do it and look at what came of it; what it was worth."""
+        seen = Seen()
+        try:
+            seen = self._execute(action)
+            self._used["output"] += len(seen.output.encode("utf-8", "surrogateescape"))
+            self.ending = seen.ending or self._exhausted()
+            self.observation = self._observed(seen, action=action)
+            return self._rewarded(action)
+        except SandboxClosed:  # be it while it was done, or while it was looked at
+            self.ending = "sandbox"
+            gone = replace(seen, notice="Everything in the sandbox was ended from inside.", ending="sandbox")
+            self.observation = self._observed(gone, action=action)
+            return self._rewarded(action)
+
+    def _over(self) -> Observation:
+        """What is seen after the end: the last, and that nothing is done any more."""
+        notice = "The episode has ended; no action is taken any more."
+        kept = replace(self.observation, output="", exit_code=None, timed_out=False, truncated=False)
+        return replace(kept, notice=notice, text=notice)
 
     def _how_ended(self) -> dict[str, Any]:
         """The player ended it, or a limit (or what became of the sandbox) did; or it goes on."""
-        by_player = self.ending in ("submit", "forfeit", "close")
+        by_player = self.ending in ("submit", "forfeit", "close", "resolved")
         return {"ending": self.ending, "terminated": by_player, "truncated": self.done and not by_player}
 
     def _execute(self, action: a.Action) -> Seen:
@@ -320,19 +333,3 @@ class Session:
 
 def _joined(*texts: str) -> str:
     return "\n".join(text for text in texts if text)
-
-
-def _line(turn: Turn) -> dict[str, Any]:
-    """A turn as the line of a trajectory: plain JSON types."""
-    return {
-        "action": turn.given,
-        "kind": type(turn.action).__name__,
-        "observation": turn.observation.to_dict(),
-        "reward": turn.reward,
-        "exit_code": turn.observation.exit_code,
-        "terminated": turn.terminated,
-        "truncated": turn.truncated,
-        "ending": turn.ending,
-        "started_at": turn.started_at,
-        "seconds": turn.seconds,
-    }

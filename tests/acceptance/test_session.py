@@ -10,7 +10,9 @@ from contextlib import ExitStack
 import pytest
 
 from pytest_swegym.lab import Lab
+from pytest_swegym.sandbox import make_backend
 from pytest_swegym.sandbox.base import Snapshot
+from pytest_swegym.sandbox.registry import required
 from pytest_swegym.session import Action
 from pytest_swegym.session import Command
 from pytest_swegym.session import Forfeit
@@ -24,6 +26,8 @@ from pytest_swegym.session import Turn
 from pytest_swegym.session import WriteFile
 from pytest_swegym.session import load_protocol
 from pytest_swegym.task import Task
+from pytest_swegym.tools import ENDED
+from pytest_swegym.tools import Toolset
 
 
 Opened = Callable[..., Session]
@@ -137,14 +141,12 @@ def test_a_sandbox_that_is_ended_from_inside_ends_the_episode(opened: Opened) ->
     run(session, "echo 1 > kept.txt")
     moment = session.snapshot()
     turn = run(session, "kill -9 -1")
-    for _ in range(3):  # where the shell alone died, the next one answers
-        if turn.done:
-            break
-        turn = run(session, "kill -9 -1; echo")
-    if turn.done:
-        assert (turn.ending, turn.truncated, turn.terminated) == ("sandbox", True, False)
-        assert "ended from inside" in turn.observation.text
-        assert "+1" in turn.observation.diff  # as it was seen last
+    for _ in range(20):  # some backends need a moment to see it
+        turn = turn if turn.done else run(session, "sleep 0.1")
+    assert (turn.ending, turn.truncated, turn.terminated) == ("sandbox", True, False)
+    assert "ended from inside" in turn.observation.text
+    assert run(session, "true").ending == "sandbox"
+    assert "+1" in turn.observation.diff  # as it was seen last
     session.restore(moment)
     assert run(session, "cat kept.txt").observation.output == "1\n"
 
@@ -317,6 +319,37 @@ def test_the_word_for_the_end_is_a_word_of_the_tools_alone(opened: Opened) -> No
     session = opened()
     turn = run(session, "mkdir -p /.swegym/tools; echo submit > /.swegym/tools/ended")
     assert not turn.done
+
+
+@pytest.fixture(scope="module")
+def tooled() -> Iterator[Lab]:
+    backend = make_backend("bubblewrap")
+    reason = backend.available()
+    if reason is not None:
+        (pytest.fail if required("bubblewrap") else pytest.skip)(f"bubblewrap: {reason}")
+    lab = Lab(backend, tools=Toolset.load(["submit", "forfeit"]))
+    yield lab
+    lab.close()
+
+
+def test_a_tool_can_end_the_episode_and_nothing_else_is_taken_for_its_word(tooled: Lab, task: Task) -> None:
+    prepared = tooled.prepare(task)
+    with tooled.workspace(task.spec, prepared.solving) as workspace:
+        session = Session(task.spec, workspace, load_protocol("tools")(tooled.tools))
+        session.begin()
+        moment = session.snapshot()
+        for forged in ("echo yes >", "mkdir", "rmdir", "mkfifo", "rm", "ln -sf /dev/zero", "rm", "seq 100000 >"):
+            turn = run(session, f"{forged} {ENDED}; echo on")
+            assert turn.observation.output.endswith("on\n")
+            assert not turn.done, forged
+        turn = session.step('{"name": "submit", "arguments": {}}')
+        assert (turn.ending, turn.terminated) == ("submit", True)
+        session.restore(moment)
+        assert not run(session, "true").done
+        assert session.step('{"name": "forfeit", "arguments": {}}').ending == "forfeit"
+        assert workspace.diff() == ""
+        session.close()
+    tooled.release(task)
 
 
 @one_backend
