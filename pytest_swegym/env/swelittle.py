@@ -102,6 +102,7 @@ class ContainerEnv:
         self._random = random.Random(seed)
         self._protocol = ExecuteProtocol(use_plan=use_plan)
         self._task: Task | None = None
+        self._over = False
         own = {
             "protocol": "execute-plan" if use_plan else "execute",
             "step_reward": REWARDS[self._kind],
@@ -117,6 +118,7 @@ class ContainerEnv:
         """The next task: its prompt, which is its row as well. Raises :class:`InfraError` if it cannot be prepared."""
         _, info = self._env.reset()
         self._task = next(task for task in self.dataset if task.id == info["instance_id"])
+        self._over = False
         self.history.clear()
         return self._prompt(self._task.spec.workdir)
 
@@ -133,7 +135,9 @@ class ContainerEnv:
         extra = {"diff": info["diff"], "command": command, "output": text, "exit_code": info["exit_code"]}
         extra |= {name: info[name] for name in ("verdict", "resolved", "reasons", "infra_error") if name in info}
         if done:
-            return self._ended(text), self._final(reward, info, extra), True, extra
+            worth = 0.0 if self._over else self._final(reward, info, extra)
+            self._over = True
+            return self._ended(text), worth, True, extra
         self.history.append((command, text))
         if self._score is not None:
             reward = float(self._score(self._playing(), extra, False))

@@ -11,6 +11,7 @@ from typing import Any
 
 import gymnasium
 import pytest
+from gymnasium.utils.env_checker import check_env
 
 import pytest_swegym.env.codecraft as gym_codecraft
 import pytest_swegym.env.segym as se_gym
@@ -161,6 +162,12 @@ def test_a_task_can_be_begun_anew_and_left(craft: gymnasium.Env[Any, Any], tmp_p
     assert "INFO - Reward: -1" in log
 
 
+def test_gymnasium_finds_nothing_wrong_with_it(small: Lab) -> None:
+    env = gym_codecraft.CodeCraftEnv(lab=small)
+    check_env(env, skip_render_check=True)
+    env.close()
+
+
 # -- SEGym ---------------------------------------------------------------------------------------
 
 
@@ -253,6 +260,8 @@ def test_a_closed_environment_leaves_nothing(small: Lab) -> None:
     assert not path.exists()
     with pytest.raises(ConfigError, match="closed"):
         env.reset(0)
+    with pytest.raises(ConfigError, match="closed"):
+        env.step(NOTE.format(name="a.txt"))
 
 
 # -- SWE-Little ----------------------------------------------------------------------------------
@@ -299,6 +308,7 @@ def test_similarity_is_fifty_at_most(little: Little) -> None:
     env = little(reward="similarity")
     assert env.step(MEND)[1] == 0
     assert env.step("<execute>exit</execute>")[1] == pytest.approx(50)
+    assert env.step("<execute>exit</execute>")[1:3] == (0, True)  # once is enough
 
 
 def test_moving_nearer_is_worth_something(little: Little) -> None:

@@ -27,6 +27,7 @@ from pytest_swegym.errors import ConfigError
 from pytest_swegym.errors import PatchError
 from pytest_swegym.errors import SandboxError
 from pytest_swegym.grading.reward import resolved
+from pytest_swegym.lab import Lab
 from pytest_swegym.task import F2P_OK
 from pytest_swegym.task import P2P_OK
 from pytest_swegym.task import Grade
@@ -76,8 +77,6 @@ class Environment:
 
         Raises :class:`InfraError` if it cannot be prepared.
         """
-        if self._closed:
-            raise ConfigError("the environment is closed: make another")
         index = self._random.randrange(self.num_challenges) if index is None else index
         task = self.dataset.tasks[index]
         self.current_index = index
@@ -125,7 +124,7 @@ class Environment:
             seen["tree"] = workspace.tree()
             return None  # its files are the answer
 
-        attempt = Attempt(task, solve, self._course.lab(), reward=lambda _spec, grade: resolved(grade))
+        attempt = Attempt(task, solve, self._lab(), reward=lambda _spec, grade: resolved(grade))
         try:
             grade = attempt.grade()
         except PatchError as error:
@@ -157,8 +156,13 @@ class Environment:
 
     # -- where it runs ---------------------------------------------------------------------------
 
+    def _lab(self) -> Lab:
+        if self._closed:
+            raise ConfigError("the environment is closed: make another")
+        return self._course.lab()
+
     def _workspace(self, task: Task, patches: Sequence[str]) -> Workspace:
-        lab = self._course.lab()
+        lab = self._lab()
         prepared = lab.prepare(task)
         try:
             workspace = lab.workspace(prepared.task.spec, prepared.snapshot)

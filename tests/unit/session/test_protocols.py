@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import re
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -312,3 +314,29 @@ def test_a_call_as_a_model_sends_it() -> None:
     assert protocol.parse(json.dumps(call)) == Command(command="ls")
     assert [schema["function"]["name"] for schema in protocol.schemas()] == ["bash", "write_file", "submit"]
     assert load_protocol("json")().schemas() == []
+
+
+# -- docs ----------------------------------------------------------------------------------------
+
+
+def test_the_protocol_in_the_docs_is_one() -> None:
+    docs = (Path(__file__).resolve().parents[3] / "docs" / "protocols.md").read_text()
+    (source,) = re.findall(r"^```python\n(.*?)^```$", docs, re.MULTILINE | re.DOTALL)
+    names: dict[str, Any] = {}
+    exec(compile(source, "docs/protocols.md", "exec"), names)
+    bare = names["Bare"]()
+    assert isinstance(bare, Protocol)
+    for action in (Command(command="ls"), Submit()):
+        assert bare.parse(bare.write(action)) == action
+    assert bare.tell(Submit(), Observation(output="out\n", notice="Submitted.")) == "out\nSubmitted."
+
+
+def test_the_docs_say_what_the_protocols_say() -> None:
+    docs = (Path(__file__).resolve().parents[3] / "docs" / "protocols.md").read_text()
+    parse = load_protocol("execute-plan")().parse
+    for answer, _ in EXECUTE + PLAN:
+        said = parse(answer)
+        assert isinstance(said, Invalid)
+        first = said.message.partition(":")[0]
+        # One row stands for both kinds of block.
+        assert first in docs or first.replace("plan>", "execute>") in docs
