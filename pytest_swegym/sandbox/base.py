@@ -307,7 +307,7 @@ class Dropper(Protocol):
     """What a backend offers besides, so that a long search does not fill the disk."""
 
     def drop(self, snapshot: Snapshot) -> None:
-        """Give up a temporary snapshot of this object: it cannot be started any more. Twice is fine.
+        """Give up a temporary snapshot of this object, which must not be started any more. Twice is fine.
 
         Sandboxes that were started from it, and snapshots of those, live on; a saved snapshot stays.
         """
