@@ -114,14 +114,9 @@ class Attempt:
 
     def workspace(self) -> Workspace:
         """The solver's workspace, in a sandbox of its own."""
-        prepared = self.checkout()
-        return self._once("sandbox", lambda: self._workspace(prepared))
-
-    def _workspace(self, prepared: Prepared) -> Workspace:
-        network = self.task.spec.limits.network
-        return self._lab.workspace(
-            prepared.task.spec, prepared.solving, network=network, occasion=self.occasion, begin=self._begin
-        )
+        prepared, network = self.checkout(), self.task.spec.limits.network
+        given: Any = {"network": network, "occasion": self.occasion, "begin": self._begin}
+        return self._once("sandbox", lambda: self._lab.workspace(prepared.task.spec, prepared.solving, **given))
 
     def peek(self) -> Grade:
         """The grade of the workspace as it is now, while the attempt goes on; its solver may ask for it.

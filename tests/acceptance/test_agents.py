@@ -187,6 +187,24 @@ def test_a_pipe_that_ends_forfeits(rows: Path) -> None:
     assert "Forfeited" in done.stdout
 
 
+@one_backend
+def test_an_episode_that_is_killed_can_be_read_and_played_on(rows: Path) -> None:
+    path = rows.parent / "out" / "attempts" / "calc-1" / TRAJECTORY
+    (rows.parent / "slow.txt").write_text("echo begun\n---\nsleep 600\n")
+    process = subprocess.Popen([*command(rows), f"--solver=scripted:{rows.parent / 'slow.txt'}"])
+    until = time.monotonic() + 60
+    while not path.exists() or path.read_bytes().count(b"\n") < 3:
+        assert time.monotonic() < until
+        time.sleep(0.05)
+    process.kill()
+    process.wait()
+    told = read_trajectory(path)
+    assert (told.cut, [step["observation"]["output"] for step in told.steps]) == (True, ["begun\n"])
+    again = [*command(rows)[:-1], f"--solver=replay:{path}", f"--output={rows.parent / 'again'}"]
+    done = subprocess.run(again, capture_output=True, text=True)
+    assert (done.returncode, "1 of 1 steps, no difference" in done.stderr) == (1, True), done.stdout + done.stderr
+
+
 class Screen:
     """A terminal that a program runs in: what it printed, and keys to type."""
 
