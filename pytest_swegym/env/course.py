@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import threading
 import time
+import weakref
 from collections import defaultdict
 from pathlib import Path
 
@@ -44,6 +45,7 @@ class Course:
         self.store = ResultStore(root=Path(config.output).absolute()) if config.output is not None else None
         self.run_id = f"{time.strftime('%Y%m%d-%H%M%S')}-{content_key(os.getpid(), time.time_ns())[:4]}"
         self._lab = config.lab
+        self._end: weakref.finalize[..., Course] | None = None
         self._numbers: defaultdict[str, int] = defaultdict(int)
         self._users = 0
         self._lock = threading.RLock()
@@ -56,15 +58,17 @@ class Course:
     def leave(self) -> None:
         with self._lock:
             self._users -= 1
-            if not self._users and self._lab is not None and self.config.lab is None:
-                self._lab.close()
-                self._lab = None
+            if not self._users and self._end is not None:
+                self._end()
+                self._lab = self._end = None
 
     def lab(self) -> Lab:
         """The lab, made when it is first needed. Raises :class:`ConfigError` or :class:`SandboxUnavailable`."""
         with self._lock:
             if self._lab is None:
                 self._lab = _make_lab(self.config)
+                # Also at the exit of an interpreter in which nobody closed it.
+                self._end = weakref.finalize(self, self._lab.close)
             return self._lab
 
     def claim(self, task: Task) -> tuple[int, Path | None]:

@@ -50,7 +50,7 @@ class Play:
         self.record: AttemptRecord | None = None
         #: What the last step came to, where steps are graded.
         self.graded: Grade | None = None
-        self._course = course
+        self._course, self._origin = course, branch
         self._failure: InfraError | None = None
         config, lab = course.config, course.lab()
         number, folder = course.claim(task)
@@ -134,6 +134,10 @@ class Play:
 
     def branch(self) -> Branch:
         return Branch(play=self, moment=self.session.snapshot(), summed=self.summed)
+
+    def knows(self, branch: Branch) -> bool:
+        """Whether it goes on, and that moment is one of its own past."""
+        return not self.over and (branch.play is self or branch is self._origin)
 
     def rewind(self, branch: Branch) -> None:
         """Back to an earlier moment of this very episode."""

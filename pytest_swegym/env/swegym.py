@@ -145,8 +145,8 @@ class SWEGymEnv(gymnasium.Env[Any, str]):
     def restore(self, branch: Branch) -> tuple[Any, dict[str, Any]]:
         """Go back to a moment of this environment or of one it was forked from, also after the end of the episode."""
         self._check_open()
-        if self._play is branch.play and not branch.play.over:
-            branch.play.rewind(branch)
+        if self._play is not None and self._play.knows(branch):
+            self._play.rewind(branch)
         else:
             self._leave()
             self._play = self._made(branch.play.task, branch)
