@@ -58,7 +58,12 @@ def _value(value: Any, kind: str) -> Any:
     if kind == "messages":
         return value
     fits = isinstance(value, _WANTED[kind]) and isinstance(value, bool) == (kind == "bool")
-    return value if fits and (kind != "int64" or abs(value) < 2**63) else None
+    if not fits or (kind == "int64" and abs(value) >= 2**63):
+        return None
+    try:
+        return float(value) if kind == "float64" else value
+    except OverflowError:
+        return None
 
 
 def _type(pa: Any, kind: str) -> Any:

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from hypothesis import example
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -155,6 +156,7 @@ ODD = (
 )
 
 
+@example({"reward": 10**400, "attempt": 2**63}, {"reward": 2**60 + 1, "seconds": True})
 @given(st.dictionaries(st.sampled_from([*STEPS, "other"]), ODD), st.dictionaries(st.sampled_from([*STEPS]), ODD))
 def test_any_values_make_a_table(tmp_path_factory: pytest.TempPathFactory, header: Any, step: Any) -> None:
     event = {**step, "event": "step", "action": "a", "observation": {"step": 1, "text": "", **step}}
