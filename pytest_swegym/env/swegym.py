@@ -13,6 +13,7 @@ from pytest_swegym.env.course import Course
 from pytest_swegym.env.play import Branch
 from pytest_swegym.env.play import Play
 from pytest_swegym.env.render import rendered
+from pytest_swegym.env.spaces import NONE
 from pytest_swegym.env.spaces import action_space
 from pytest_swegym.env.spaces import observation_space
 from pytest_swegym.env.spaces import observed
@@ -238,7 +239,8 @@ class SWEGymEnv(gymnasium.Env[Any, str]):
             "instance_id": play.task.id,
             "step": seen.step,
             "ending": play.session.ending,
-            "exit_code": seen.exit_code,
+            # A number for gymnasium's vectors, which join the infos of all.
+            "exit_code": NONE if seen.exit_code is None else seen.exit_code,
             "timed_out": seen.timed_out,
             "diff": seen.diff,
             "tree": seen.tree,
@@ -258,7 +260,7 @@ def _ended(record: AttemptRecord, grade: Grade | None) -> dict[str, Any]:
     return {
         "verdict": record.verdict.value,
         "resolved": record.resolved,
-        "reward": record.reward,
+        "reward": record.reward or 0.0,
         "reasons": list(record.reasons),
         "mask": failed,
         "infra_error": record.error or "; ".join(record.reasons) if failed else "",

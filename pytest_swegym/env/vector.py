@@ -178,7 +178,7 @@ class ThreadVectorEnv(VectorEnv[Any, Any, Any]):
     def _down(self, error: str, *, truncated: bool = False) -> _Came:
         """An episode that could not be prepared."""
         seen = observed(self.course.config.observation, Observation(text=error, notice=error))
-        return _Came(seen=seen, truncated=truncated, info={"infra_error": error, "mask": True, "reward": None})
+        return _Came(seen=seen, truncated=truncated, info={"infra_error": error, "mask": True, "reward": 0.0})
 
     def _each(self, calls: Mapping[int, Callable[[], _Came]]) -> dict[int, _Came]:
         """All calls at the same time; the first error is raised when all have ended."""
