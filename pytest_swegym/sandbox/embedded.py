@@ -6,7 +6,6 @@ import logging
 import tempfile
 import threading
 import time
-import weakref
 from collections.abc import Callable
 from collections.abc import Mapping
 from collections.abc import Sequence
@@ -57,7 +56,7 @@ class EmbeddedSandbox:
         self._freeze = freeze
         self._forget = forget
         self._closing = threading.Lock()
-        self._shells: weakref.WeakSet[KeptShell] = weakref.WeakSet()
+        self._shells: list[KeptShell] = []
         self._closed = False
         self._env = {**BASE_ENV, **snapshot.env}
 
@@ -132,7 +131,7 @@ class EmbeddedSandbox:
             return ShellChannel(job, self._agent)
 
         shell = KeptShell(start, oom_kills=self._group.oom_kills)
-        self._shells.add(shell)
+        self._shells.append(shell)
         return shell
 
     def read(self, path: str, *, limit: int = READ_LIMIT) -> bytes:

@@ -126,3 +126,14 @@ def _change(kind: str, path: str, number: int) -> str:
     }[kind]
     room = f"if [ ! -d {parent} ] || [ -L {parent} ]; then rm -rf {parent.split('/')[0]}; mkdir -p {parent}; fi"
     return f"{room if parent != '.' else ':'}\nrm -rf {path}\n{command}\n"
+
+
+def test_shells_that_nobody_closes_leave_no_descriptors(backend: BubblewrapBackend, base: Snapshot) -> None:
+    backend.start(base).close()
+    before = len(os.listdir("/proc/self/fd"))
+    for _ in range(3):
+        with backend.start(base) as sandbox:
+            sandbox.shell().run("true", timeout=60)
+            sandbox.shell().run("exit 3", timeout=60)
+            assert sandbox.shell().run("sleep 60", timeout=0.1).timed_out
+    assert len(os.listdir("/proc/self/fd")) <= before
