@@ -192,7 +192,7 @@ def test_the_shipped_curriculum_begins_with_hello_world(shared: Lab) -> None:
     with SWEGymEnv("curriculum", lab=shared) as env:
         first, info = env.reset(options={"task_id": "1"})
         assert "Hello World" in first
-        env.step(command("echo 'Hello, world!' > hello.txt"))
+        env.step(command("echo \"print('Hello, world!')\" > hello.py"))
         assert env.step(SUBMIT)[1] == 0.0
         env.reset(options={"index": 0})
         # gym-codecraft's words begin another task, too.
