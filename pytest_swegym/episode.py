@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import errno
-import hashlib
 import logging
 import threading
 import time
@@ -21,7 +20,6 @@ from pytest_swegym.environments import variables
 from pytest_swegym.errors import InfraError
 from pytest_swegym.errors import PatchError
 from pytest_swegym.errors import SandboxClosed
-from pytest_swegym.errors import SandboxError
 from pytest_swegym.errors import SolverError
 from pytest_swegym.errors import SolverTimeout
 from pytest_swegym.errors import SwegymError
@@ -32,6 +30,8 @@ from pytest_swegym.lab import Lab
 from pytest_swegym.lab import Prepared
 from pytest_swegym.sandbox.base import Snapshot
 from pytest_swegym.solvers import Solver
+from pytest_swegym.solvers.answer import handed_in
+from pytest_swegym.solvers.answer import tree_digest
 from pytest_swegym.task import AttemptRecord
 from pytest_swegym.task import Grade
 from pytest_swegym.task import Task
@@ -123,7 +123,7 @@ class Attempt:
 
         Raises :class:`PatchError` or :class:`InfraError`.
         """
-        patch, tree = self._answer(self.workspace(), None)
+        patch, tree = handed_in(self.task.spec, self.workspace(), None)
         return self._grade(patch, tree)
 
     def solve(self) -> str:
@@ -214,27 +214,14 @@ class Attempt:
         if patch is not None and not isinstance(patch, str):
             kind = type(patch).__name__
             raise SolverError(f"the solver returned {kind}; expected a unified diff (str), or None for its edits")
-        return self._answer(workspace, patch)
-
-    def _answer(self, workspace: Workspace, patch: str | None) -> tuple[str, bytes | None]:
-        """What is handed in: the solver's patch, or what it left; of a tree the patch is for reading."""
-        if patch is not None:
-            return patch, None
-        if self.task.spec.submission == "patch":
-            return workspace.diff(), None
-        tree = workspace.pack()
-        try:
-            return workspace.diff(), tree
-        except (PatchError, SandboxError) as error:
-            log.warning("%s: what was handed in cannot be shown as a diff: %s", self.task.id, error)
-            return "", tree
+        return handed_in(self.task.spec, workspace, patch)
 
     def _grade(self, patch: str, tree: bytes | None) -> Grade:
         prepared = self.checkout()
         grades = self._lab.grades
         if grades is None:
             return self._graded(prepared, patch, tree)
-        key = grades.key(prepared.key, patch, self._lab.protect, self._lab.compat, tree=_digest(tree))
+        key = grades.key(prepared.key, patch, self._lab.protect, self._lab.compat, tree=tree_digest(tree))
         grade, self._cached = grades.get_or_make(key, lambda: self._graded(prepared, patch, tree))
         return grade
 
@@ -272,16 +259,12 @@ class Attempt:
             **outcome,
             environment=prepared.environment if isinstance(prepared, Prepared) else "",
             patch=patch if isinstance(patch, str) else "",
-            tree=_digest(self._tree),
+            tree=tree_digest(self._tree),
             cached=self._cached,
             stages=dict(self.stages),
             tries=self._tries,
             extra=dict(self.occasion.told),
         )
-
-
-def _digest(tree: bytes | None) -> str:
-    return hashlib.sha256(tree).hexdigest() if tree is not None else ""
 
 
 @dataclass(frozen=True, slots=True)

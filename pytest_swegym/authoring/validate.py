@@ -20,6 +20,8 @@ from pytest_swegym.authoring.validation import Status
 from pytest_swegym.authoring.validation import TaskReport
 from pytest_swegym.authoring.validation import TestMeasured
 from pytest_swegym.errors import ConfigError
+from pytest_swegym.errors import PatchError
+from pytest_swegym.errors import SolverError
 from pytest_swegym.errors import SwegymError
 from pytest_swegym.errors import UnrunnableTask
 from pytest_swegym.grading import Baseline
@@ -28,6 +30,9 @@ from pytest_swegym.grading import measure_baseline
 from pytest_swegym.grading.match import match
 from pytest_swegym.lab import Lab
 from pytest_swegym.results.cache import grader_digest
+from pytest_swegym.sandbox.base import Snapshot
+from pytest_swegym.solvers import builtin
+from pytest_swegym.solvers.answer import handed_in
 from pytest_swegym.task import F2P_OK
 from pytest_swegym.task import P2P_OK
 from pytest_swegym.task import Grade
@@ -112,8 +117,7 @@ def _kept(path: Path, key: str) -> TaskReport | None:
 
 def _measured(task: Task, lab: Lab, repeats: int) -> TaskReport:
     concrete, snapshot, _ = lab.located(task)
-    gold = concrete.hidden.patch
-    if not gold.strip():
+    if not concrete.hidden.patch.strip() and not concrete.hidden.solution:
         return TaskReport(instance_id=task.id, status=Status.NO_GOLD, problem="the task brings no gold patch")
     befores: list[Baseline] = []
     afters: list[Grade] = []
@@ -121,9 +125,21 @@ def _measured(task: Task, lab: Lab, repeats: int) -> TaskReport:
         log.info("%s: run %d of %d", task.id, number + 1, repeats)
         with lab.workspace(concrete.spec, snapshot) as workspace:
             befores.append(measure_baseline(concrete, workspace))
+        try:
+            patch, tree = _solved(concrete, lab, snapshot)
+        except (SolverError, PatchError) as error:
+            return TaskReport(instance_id=task.id, status=Status.GOLD_FAILS, problem=str(error).split("\n")[0])
         with lab.workspace(concrete.spec, snapshot) as workspace:
-            afters.append(grade(concrete, gold, workspace, baseline=befores[-1], protect=lab.protect))
+            afters.append(grade(concrete, patch, workspace, baseline=befores[-1], protect=lab.protect, tree=tree))
     return judged(concrete, [before.tests for before in befores], afters)
+
+
+def _solved(task: Task, lab: Lab, snapshot: Snapshot) -> tuple[str, bytes | None]:
+    """The gold patch, or what the task's solution leaves. Raises :class:`SolverError` or :class:`PatchError`."""
+    if not task.hidden.solution:
+        return task.hidden.patch, None
+    with lab.workspace(task.spec, snapshot) as workspace:
+        return handed_in(task.spec, workspace, builtin.gold(task, workspace))
 
 
 def judged(task: Task, befores: Sequence[Mapping[str, Outcome]], golds: Sequence[Grade]) -> TaskReport:

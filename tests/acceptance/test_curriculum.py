@@ -12,6 +12,8 @@ from typing import Any
 
 import pytest
 
+from pytest_swegym.authoring.validate import validate
+from pytest_swegym.authoring.validation import Status
 from pytest_swegym.episode import Attempt
 from pytest_swegym.errors import EnvironmentBuildError
 from pytest_swegym.errors import GradingError
@@ -280,3 +282,15 @@ def test_the_solver_finds_nothing_hidden(lab: Lab) -> None:
     played(lab, task, look)
     assert len(found) == 2
     assert not [text for text in found if "HIDDEN-WORD" in text]
+
+
+@pytest.mark.parametrize("lab", ["bubblewrap"], indirect=True)
+def test_its_solution_validates_a_task_and_a_wrong_one_does_not(lab: Lab, double: Task) -> None:
+    assert validate(double, lab, repeats=1).status is Status.VALID
+    wrong = replace(double, hidden=replace(double.hidden, solution="touch double.sh"))
+    assert validate(wrong, lab, repeats=1).status is Status.GOLD_FAILS
+    broken = validate(replace(double, hidden=replace(double.hidden, solution="exit 3")), lab, repeats=1)
+    assert (broken.status, broken.problem) == (
+        Status.GOLD_FAILS,
+        "the solution of double ended with exit code 3",
+    )
