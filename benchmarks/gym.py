@@ -3,7 +3,8 @@
 Reset is a fresh sandbox and its shell; a step is ``echo``; a fork is a sandbox started from a snapshot, and its shell.
 Beside it stand a container driven by the Docker SDK's ``exec_run`` (a process per step, no state between them) on the
 same image, and swe-rex's bash session in its local runtime (no container, no network: its least cost), in the
-virtualenv whose interpreter ``--swerex`` names.
+virtualenv whose interpreter ``--swerex`` names. Then the same through the environment, at Hello World of the shipped
+curriculum: observations with the diff since the start and the tree's name, and without; the end is graded.
 """
 
 from __future__ import annotations
@@ -129,6 +130,58 @@ def timed(call: Callable[[], object]) -> float:
     return time.perf_counter() - begun
 
 
+def environment(name: str, runs: int) -> list[Figure]:
+    """The same through ``SWEGymEnv``; a grade is one check in a fork of its own."""
+    from pytest_swegym.env import SWEGymEnv
+
+    at, say = {"task_id": "1"}, json.dumps({"action": "command", "command": STEP})
+    with (
+        SWEGymEnv(tasks="curriculum", sandbox=name, cache=False) as env,
+        SWEGymEnv(tasks="curriculum", sandbox=name, watch=False) as blind,
+    ):
+        env.reset(options=at)
+        blind.reset(options=at)
+        blind.step(say)
+        steps = {
+            "a step, files watched": lambda: env.step(say),
+            "a step, files not watched": lambda: blind.step(say),
+        }
+        figures = interleaved(steps, runs=runs * 10)
+        rest = {
+            "reset": lambda: env.reset(options=at),
+            "snapshot": env.snapshot,
+            "fork, and its close": lambda: env.fork().close(),
+        }
+        figures |= interleaved(rest, runs=runs)
+        ends = []
+        for _ in range(runs):
+            env.reset(options=at)
+            env.step(say)
+            ends.append(timed(lambda: env.step('{"action": "submit"}')) * 1000)
+    found = [*figures.values(), figure("submit, graded", ends), *vector(name, say)]
+    return [Figure(f"env on {name}: {f.name}", f.median, f.spread, f.runs, f.unit) for f in found]
+
+
+def vector(name: str, say: str) -> list[Figure]:
+    """All episodes alive at the same time in one process, graded at their end."""
+    from pytest_swegym.env import ThreadVectorEnv
+
+    gc.collect()
+    with ThreadVectorEnv(EPISODES, tasks="curriculum", sandbox=name, cache=False, watch=False) as envs:
+        start = timed(lambda: envs.reset(options={"task_id": "1"}))
+        play = timed(lambda: [envs.step([say] * EPISODES) for _ in range(STEPS)])
+        memory = measure.memory_of_tree(os.getpid())
+        end = timed(lambda: envs.step(['{"action": "submit"}'] * EPISODES))
+    title = f"{EPISODES} episodes alive"
+    return [
+        figure(f"{title}: reset of all", [start], "s"),
+        figure(f"{title}: {STEPS} steps of each", [play], "s"),
+        figure(f"{title}: rate", [EPISODES * STEPS / play], "steps/s"),
+        figure(f"{title}: memory of the process and all below it", [memory], "MiB"),
+        figure(f"{title}: submit and grade all", [end], "s"),
+    ]
+
+
 def sdk(image: str, runs: int) -> list[Figure]:
     """The Docker SDK by hand: a container, and ``exec_run`` for each step."""
     import docker
@@ -175,6 +228,7 @@ def main() -> None:
         if "image" in base.ref:
             figures += show(sdk(str(base.ref["image"]), options.runs))
         backend.close()
+        figures += show(environment(name, options.runs))
     if options.swerex:
         figures += show(swerex(options.swerex, options.runs))
     if options.out:

@@ -8,6 +8,7 @@ from collections.abc import Mapping
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from types import TracebackType
 from typing import Any
 
 import numpy as np
@@ -149,6 +150,14 @@ class ThreadVectorEnv(VectorEnv[Any, Any, Any]):
         self._pool.shutdown(wait=False, cancel_futures=True)
         for env in self.envs:
             env.close()
+
+    def __enter__(self) -> ThreadVectorEnv:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
 
     # -- one environment -------------------------------------------------------------------------
 

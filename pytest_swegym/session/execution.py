@@ -74,13 +74,14 @@ class Execution:
             result = self.shell().run(command, timeout=min(limits), output_limit=self._limits.step_output)
         except ValueError as error:  # a NUL character
             return Seen(notice=str(error))
-        notice = f"The command was ended: it ran longer than {min(limits):g} s." if result.timed_out else ""
+        said = f"The command was ended: it ran longer than {min(limits):g} s." if result.timed_out else ""
+        fresh = "The shell has ended; the next command runs in a fresh one." if result.ended else ""
         return Seen(
             output=result.stdout.decode("utf-8", "replace"),
             exit_code=result.exit_code,
             timed_out=result.timed_out,
             truncated=result.truncated,
-            notice=notice,
+            notice="\n".join(text for text in (said, fresh) if text),
             ending=self._ended(),
         )
 

@@ -26,6 +26,7 @@ from pytest_swegym.errors import SandboxError
 from pytest_swegym.lab import Lab
 from pytest_swegym.results import ResultStore
 from pytest_swegym.sandbox import make_backend
+from pytest_swegym.sandbox.registry import required
 from pytest_swegym.session import Action
 from pytest_swegym.session import Observation
 from pytest_swegym.task import Task
@@ -229,6 +230,20 @@ def test_branches_go_their_own_ways(make: Make, tmp_path: Path) -> None:
     assert [step["observation"]["step"] for step in steps] == [1, 2, 3, 4, 5, 6]
     steps = read_trajectory(tmp_path / "attempts" / "calc-1.3" / "trajectory.jsonl").steps
     assert [step["observation"]["step"] for step in steps] == [1, 2, 3]
+
+
+@pytest.mark.skipif(not required("docker"), reason="Docker is not asked for (SWEGYM_REQUIRE)")
+def test_an_episode_with_tools_branches_and_is_graded_on_docker() -> None:
+    with SWEGymEnv("curriculum", sandbox="docker", tools=["submit"], step_reward="tests") as env:
+        env.reset(options={"task_id": "1"})
+        env.step(command("cd /tmp && X=kept"))
+        with env.fork() as other:
+            other.step('{"action": "write_file", "path": "hello.py", "content": "print(\'Hello, World!\')"}')
+            observation, reward, terminated, _, info = other.step(command("echo $PWD $X; submit"))
+        assert (reward, terminated, info["verdict"]) == (1.0, True, "resolved")
+        assert observation.startswith("/tmp kept\n")
+        *_, info = env.step(SUBMIT)
+        assert info["verdict"] == "unresolved"
 
 
 def test_the_best_of_several_is_found(make: Make) -> None:

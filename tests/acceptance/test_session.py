@@ -197,6 +197,17 @@ def test_a_command_that_runs_too_long_ends_and_the_shell_lives(opened: Opened) -
 
 
 @one_backend
+def test_a_shell_that_ends_is_told_and_followed_by_another(opened: Opened) -> None:
+    session = opened()
+    run(session, "X=lost")
+    turn = run(session, "echo last; exit 3")
+    assert (turn.observation.exit_code, turn.observation.output, turn.done) == (3, "last\n", False)
+    assert "The shell has ended; the next command runs in a fresh one." in turn.observation.text
+    after = run(session, "echo [$X]").observation
+    assert (after.output, after.notice) == ("[]\n", "")
+
+
+@one_backend
 def test_output_is_capped_per_step_and_per_episode(opened: Opened) -> None:
     session = opened(step_output=200, output=300)
     turn = run(session, "seq 100000")
