@@ -2,18 +2,14 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 from pytest_swegym.agents.base import Player
 from pytest_swegym.agents.base import play
 from pytest_swegym.errors import SolverError
-from pytest_swegym.session import Protocol
 from pytest_swegym.session import Session
 from pytest_swegym.session import SessionLimits
 from pytest_swegym.session import load_protocol
+from pytest_swegym.session import open_trajectory
 from pytest_swegym.task import TaskSpec
-from pytest_swegym.trajectory import TRAJECTORY
-from pytest_swegym.trajectory import TrajectoryWriter
 from pytest_swegym.workspace import Workspace
 
 
@@ -41,7 +37,7 @@ class AgentSolver:
             workspace,
             protocol,
             limits=SessionLimits(steps=occasion.steps, seconds=_seconds(task)),
-            trajectory=_trajectory(workspace, name, protocol),
+            trajectory=open_trajectory(occasion, protocol, name),
             step_reward=occasion.step_reward,
         )
         with session:
@@ -64,16 +60,3 @@ class AgentSolver:
 def _seconds(task: TaskSpec) -> float:
     limit = task.limits.solve_timeout
     return limit - min(10.0, limit / 10)
-
-
-def _trajectory(workspace: Workspace, name: str, protocol: Protocol) -> TrajectoryWriter | None:
-    occasion = workspace.occasion
-    if occasion.folder is None:
-        return None
-    header: dict[str, Any] = {**occasion.named, "protocol": name}
-    if occasion.tools is not None:
-        header["tools"] = [folder.name for folder in occasion.tools.folders]
-        header["tools_key"] = occasion.tools.key
-    if protocol.schemas():
-        header["schemas"] = protocol.schemas()
-    return TrajectoryWriter(occasion.folder / TRAJECTORY, header)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from dataclasses import replace
-from typing import Any
 
 from pytest_swegym.env.course import Course
 from pytest_swegym.episode import Attempt
@@ -16,13 +15,13 @@ from pytest_swegym.grading import compute_reward
 from pytest_swegym.session import Moment
 from pytest_swegym.session import Session
 from pytest_swegym.session import Turn
+from pytest_swegym.session import open_trajectory
 from pytest_swegym.session.rewards import make_step_reward
 from pytest_swegym.session.rewards import number
 from pytest_swegym.task import AttemptRecord
 from pytest_swegym.task import Grade
 from pytest_swegym.task import Task
 from pytest_swegym.task import TaskSpec
-from pytest_swegym.trajectory import TRAJECTORY
 from pytest_swegym.trajectory import TrajectoryWriter
 from pytest_swegym.workspace import Occasion
 from pytest_swegym.workspace import Workspace
@@ -77,15 +76,10 @@ class Play:
         config, occasion = self._course.config, self.attempt.occasion
         prepared, workspace = self.attempt.checkout(), self.attempt.workspace()
         protocol = self._course.protocol(occasion.tools)
-        self._trajectory: TrajectoryWriter | None = None
-        if occasion.folder is not None:
-            header: dict[str, Any] = {**occasion.named, "protocol": protocol.name}
-            if occasion.tools is not None:
-                header["tools"] = [folder.name for folder in occasion.tools.folders]
-                header["tools_key"] = occasion.tools.key
-            before = branch.play._trajectory if branch else None
-            path = occasion.folder / TRAJECTORY
-            self._trajectory = before.fork(path, header) if before else TrajectoryWriter(path, header)
+        before = branch.play._trajectory if branch else None
+        self._trajectory: TrajectoryWriter | None = open_trajectory(
+            occasion, protocol, self._course.config.protocol, before=before
+        )
         session = Session(
             prepared.task.spec,
             workspace,
@@ -175,16 +169,6 @@ class Play:
     def _keep(self, record: AttemptRecord) -> None:
         if self._course.store is not None:
             self._course.store.write(record, self.grade(), self.attempt.tree)
-        if self._trajectory is not None:
-            self._trajectory.end(
-                {
-                    "verdict": record.verdict.value,
-                    "resolved": record.resolved,
-                    "reward": record.reward,
-                    "reasons": list(record.reasons),
-                    "step_reward": self.summed,
-                }
-            )
 
     def _hand_in(self, task: TaskSpec, workspace: Workspace) -> str | None:
         ending = self.session.ending

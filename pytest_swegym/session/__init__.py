@@ -18,6 +18,7 @@ from pytest_swegym.session.observation import Turn
 from pytest_swegym.session.protocols import PROTOCOLS
 from pytest_swegym.session.protocols import Protocol
 from pytest_swegym.session.protocols import load_protocol
+from pytest_swegym.session.recording import open_trajectory
 from pytest_swegym.session.session import Moment
 from pytest_swegym.session.session import Session
 from pytest_swegym.session.session import SessionLimits
@@ -45,4 +46,5 @@ __all__ = [
     "Turn",
     "WriteFile",
     "load_protocol",
+    "open_trajectory",
 ]
