@@ -20,23 +20,29 @@ from pytest_swegym.environments import variables
 from pytest_swegym.errors import InfraError
 from pytest_swegym.errors import PatchError
 from pytest_swegym.errors import SandboxClosed
+from pytest_swegym.errors import SandboxError
 from pytest_swegym.errors import SolverError
 from pytest_swegym.errors import SolverTimeout
 from pytest_swegym.errors import SwegymError
 from pytest_swegym.errors import UnrunnableTask
 from pytest_swegym.grading import GRADER_VERSION
 from pytest_swegym.grading import grade
+from pytest_swegym.grading import measure_baseline
 from pytest_swegym.lab import Lab
 from pytest_swegym.lab import Prepared
 from pytest_swegym.sandbox.base import Snapshot
 from pytest_swegym.solvers import Solver
+from pytest_swegym.solvers.answer import check_works
 from pytest_swegym.solvers.answer import handed_in
+from pytest_swegym.solvers.answer import salvaged
 from pytest_swegym.solvers.answer import tree_digest
+from pytest_swegym.solvers.guard import in_time
 from pytest_swegym.task import AttemptRecord
 from pytest_swegym.task import Grade
 from pytest_swegym.task import Task
 from pytest_swegym.task import TaskSpec
 from pytest_swegym.task import Verdict
+from pytest_swegym.task.check import RUNNER as CHECKS
 from pytest_swegym.task.record import graded_fields
 from pytest_swegym.workspace import Occasion
 from pytest_swegym.workspace import Workspace
@@ -137,6 +143,8 @@ class Attempt:
             try:
                 patch, self._tree = self._solve(workspace)
                 return patch
+            except SandboxError as error:
+                raise self._blamed(error) from error
             finally:
                 workspace.close()
 
@@ -210,11 +218,31 @@ class Attempt:
         prepared = self.checkout()
         given = prepared.task if getattr(self._solver, "trusted", False) else prepared.task.spec
         limit = self.task.spec.limits.solve_timeout
-        patch = _in_time(lambda: self._solver(given, workspace), limit, workspace)  # type: ignore[arg-type]
+        patch = in_time(lambda: self._solver(given, workspace), limit, workspace)  # type: ignore[arg-type]
         if patch is not None and not isinstance(patch, str):
             kind = type(patch).__name__
             raise SolverError(f"the solver returned {kind}; expected a unified diff (str), or None for its edits")
-        return handed_in(self.task.spec, workspace, patch)
+        try:
+            return handed_in(self.task.spec, workspace, patch)
+        except SandboxClosed:
+            raise
+        except SandboxError as error:
+            log.warning("%s: its sandbox no longer works: %s", self.task.id, error)
+            # Without its processes, and looked at from a sandbox that it never touched.
+            with workspace.branch() as still, self._lab.workspace(prepared.task.spec, prepared.snapshot) as fresh:
+                return salvaged(self.task.spec, still, fresh)
+
+    def _blamed(self, error: SandboxError) -> SwegymError:
+        """Whoever breaks its own sandbox has lost: the machinery is at fault if a fresh one does not work either."""
+        if isinstance(error, SandboxClosed):
+            return SolverError(f"everything in the sandbox was ended from inside: {error}")
+        prepared = self.checkout()
+        try:
+            with self._lab.workspace(prepared.task.spec, prepared.solving) as fresh:
+                check_works(self.task.spec, fresh)
+        except (InfraError, PatchError, OSError):
+            return error
+        return SolverError(f"the solver's sandbox no longer works, as a fresh one does: {error}")
 
     def _grade(self, patch: str, tree: bytes | None) -> Grade:
         prepared = self.checkout()
@@ -242,9 +270,22 @@ class Attempt:
                     )
             except InfraError as error:
                 if not left:
-                    return _killed(error)
+                    return self._ungradable(prepared, error)
                 left, self._tries = left - 1, self._tries + 1
                 log.warning("%s: grading again: %s", self.task.id, error)
+
+    def _ungradable(self, prepared: Prepared, error: InfraError) -> Grade:
+        """An answer must not hide behind an infra error: what the base does not show as well is the answer's doing."""
+        if isinstance(error, SandboxClosed):
+            return Grade(verdict=Verdict.UNRESOLVED, reasons=(f"everything in the sandbox was killed: {error}",))
+        if prepared.task.spec.runner == CHECKS and not prepared.task.hidden.checks:
+            raise error  # most likely the judge's
+        try:
+            with self._lab.workspace(prepared.task.spec, prepared.snapshot) as workspace:
+                measure_baseline(prepared.task, workspace)
+        except InfraError:
+            raise error from None
+        return Grade(verdict=Verdict.UNRESOLVED, reasons=(f"it cannot be graded, which the base can: {error}",))
 
     def _record(self) -> AttemptRecord:
         outcome: dict[str, Any]
@@ -272,13 +313,6 @@ class _Raised:
     error: BaseException
 
 
-def _killed(error: InfraError) -> Grade:
-    """A sandbox that died twice while the tests ran was killed by what ran in it: a patch must not hide behind that."""
-    if isinstance(error, SandboxClosed):
-        return Grade(verdict=Verdict.UNRESOLVED, reasons=(f"everything in the sandbox was killed: {error}",))
-    raise error
-
-
 def _failed(error: Exception) -> dict[str, Any]:
     """The fields of a record whose attempt raised: whose fault it was, and what was said."""
     reason = str(error)
@@ -293,39 +327,3 @@ def _failed(error: Exception) -> dict[str, Any]:
         return {"verdict": verdict, "reward": 0.0, "reasons": (reason.split("\n")[0],), "error": text}
     infra = {"verdict": Verdict.INFRA_ERROR, "reward": None, "reasons": (reason.split("\n")[0],), "error": text}
     return {**infra, "unrunnable": isinstance(error, UnrunnableTask)}
-
-
-def _in_time(call: Callable[[], Any], limit: float, workspace: Workspace) -> Any:
-    """Run the solver's code with a time limit; raise what it raises as :class:`SolverError`, its own traceback kept.
-
-    It runs in a thread of its own. When the time is up its sandbox is closed, so that whatever it does next in there
-    raises, and nobody waits for it.
-    """
-    box: list[Any] = []
-
-    def run() -> None:
-        try:
-            box.append(call())
-        except BaseException as error:
-            box.append(_Raised(error))
-
-    thread = threading.Thread(target=run, name="swegym-solver", daemon=True)
-    thread.start()
-    thread.join(limit)
-    if thread.is_alive():
-        workspace.close()
-        raise SolverTimeout(f"the solver ran out of its {limit:g} s")
-    if isinstance(box[0], _Raised):
-        raise _sorted(box[0].error)
-    return box[0]
-
-
-def _sorted(error: BaseException) -> BaseException:
-    """The machinery's own failures stay what they are; all else that a solver raises is the solver's."""
-    # A sandbox that is gone was killed from inside: a solver must not turn its failure into an infra error.
-    gone = isinstance(error, SandboxClosed)
-    if isinstance(error, (SolverError, PatchError, KeyboardInterrupt)) or (isinstance(error, InfraError) and not gone):
-        return error
-    wrapped = SolverError(f"the solver raised {type(error).__name__}: {error}")
-    wrapped.__cause__ = error
-    return wrapped

@@ -38,6 +38,7 @@ PATCH_LIMIT = 64 * 2**20
 TREE_LIMIT = 64 * 2**20
 # What is left over of the workdir is no part of the tree that comes in its place.
 _UNPACK = 'cd "$1" && find . -mindepth 1 -maxdepth 1 -exec rm -rf {} + && exec tar -x -p -f -'
+_ROOM = 'head -c 1048576 /dev/zero > "$1" && exec rm "$1"'
 
 #: How a patch is applied: the first that works wins, the tree is put back between. The order is SWE-bench's.
 APPLY_CHAIN: tuple[tuple[str, tuple[str, ...]], ...] = (
@@ -268,10 +269,16 @@ class Workspace:
             raise PatchError(f"the folder cannot be handed in: {error}") from None
 
     def unpack(self, tree: bytes) -> None:
-        """Put a tree of :meth:`pack` in the folder's place. Raises :class:`SandboxError`."""
+        """Put a tree of :meth:`pack` in the folder's place.
+
+        Raises :class:`PatchError` if it cannot be, :class:`SandboxError` if no file can be written at all.
+        """
         argv = ("sh", "-c", _UNPACK, "sh", self.path)
         result = self.sandbox.exec(argv, stdin=tree, timeout=300, env={"LC_ALL": "C"})
-        self._check(result, "tar")
+        if result.exit_code != 0 or result.timed_out:
+            self._check(self.sandbox.exec(("sh", "-c", _ROOM, "sh", f"{HOME}/room"), timeout=60), "writing a file")
+            message = result.stderr.decode("utf-8", "replace").strip()[-500:]
+            raise PatchError(f"what was handed in cannot be unpacked: {message}")
 
     # -- git inside --------------------------------------------------------------------------------
 

@@ -11,6 +11,7 @@ from typing import Any
 
 from pytest_swegym.errors import ConfigError
 from pytest_swegym.errors import GradingError
+from pytest_swegym.errors import PatchError
 from pytest_swegym.grading.checks import run_checks
 from pytest_swegym.grading.hidden_run import NO_CANARIES
 from pytest_swegym.grading.hidden_run import run_hidden
@@ -99,7 +100,10 @@ def measure_baseline(task: Task, workspace: Workspace) -> Baseline:
     Raises :class:`GradingError` if they cannot be run or do not end in time.
     """
     if task.spec.runner == CHECKS:
-        checked = run_checks(task, workspace)
+        try:
+            checked = run_checks(task, workspace)
+        except PatchError as error:
+            raise GradingError(f"{task.id}: its checks cannot be run on its start: {error}") from error
         tests = {name: test.outcome for name, test in checked.tests.items()}
         return Baseline(tests=tests, exit_code=checked.exit_code, log=checked.log)
     place_tests(task, workspace)

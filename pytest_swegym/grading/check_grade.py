@@ -43,7 +43,10 @@ def grade_answer(
             raise GradingError(f"{task.id}: it has no checks, and there is no judge; give --swegym-judge=module:attr")
         return ask(task, workspace, judge, method=method)
     started = time.monotonic()
-    run = run_checks(task, workspace, lambda fresh: _place(task, patch, tree, fresh))
+    try:
+        run = run_checks(task, workspace, lambda fresh: _place(task, patch, tree, fresh))
+    except PatchError as error:
+        return never_ran(task, Verdict.INVALID_PATCH, str(error))
     f2p = {name: run.tests[name].outcome for name in task.hidden.fail_to_pass}
     p2p = {name: run.tests[name].outcome for name in task.hidden.pass_to_pass}
     reasons = shortfalls(f2p, p2p)

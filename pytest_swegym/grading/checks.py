@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 import json
-import re
 import subprocess
 import sys
 from collections.abc import Callable
 from dataclasses import dataclass
 
 from pytest_swegym._support.trees import make_tree
-from pytest_swegym.errors import SandboxError
+from pytest_swegym.errors import PatchError
 from pytest_swegym.grading.run import shortened
+from pytest_swegym.grading.seal import ENV
+from pytest_swegym.grading.seal import seal
 from pytest_swegym.sandbox.base import HOME
 from pytest_swegym.sandbox.base import ExecResult
 from pytest_swegym.sandbox.base import shell_argv
@@ -28,33 +29,6 @@ OUTPUT_LIMIT = 2**20
 _PATIENCE = 10.0
 #: The exit code of checks of which one ran out of time.
 TIMED_OUT = 124
-#: Settings of a repository that run programs of its own; git's hooks and file system monitor are off by ``_ENV``.
-_RUNS_CODE = re.compile(
-    r"filter\..*|diff\.(external|.*\.(textconv|command))|merge\..*\.driver|include(if)?\..*|gpg\..*|log\.showsignature"
-    r"|credential\..*|core\.(pager|editor|sshcommand|askpass|gitproxy|alternaterefscommand|fsmonitor|hookspath)"
-    r"|interactive\.difffilter|pager\..*|sequence\.editor|trailer\..*\.(command|cmd)|remote\..*\.(uploadpack|vcs)",
-    re.IGNORECASE | re.DOTALL,
-)
-_SETTINGS = {"core.fsmonitor": "false", "core.hooksPath": "/dev/null", "safe.directory": "*"}
-_ENV = {
-    "GIT_CONFIG_NOSYSTEM": "1",
-    "GIT_PAGER": "cat",
-    "GIT_EDITOR": "true",
-    "GIT_TERMINAL_PROMPT": "0",
-    "GIT_CONFIG_COUNT": str(len(_SETTINGS)),
-    **{f"GIT_CONFIG_KEY_{number}": name for number, name in enumerate(_SETTINGS)},
-    **{f"GIT_CONFIG_VALUE_{number}": value for number, value in enumerate(_SETTINGS.values())},
-}
-# Every file of git's settings in the workdir, and the names in it: "PATH\0NAME\n", which no name and no path can hold.
-_LIST = """
-find . -name config -o -name config.worktree | while IFS= read -r path; do
-  [ -f "$path" ] && [ -f "${path%/*}/HEAD" ] || continue
-  git config --file "$path" --no-includes --name-only --list 2> /dev/null | while IFS= read -r name; do
-    printf '%s\\0%s\\n' "$path" "$name"
-  done
-done
-"""
-_UNSET = 'while [ $# -gt 1 ]; do git config --file "$1" --unset-all "$2" || exit; shift 2; done'
 # What stands in a hidden file's way goes, and is never followed; then the files come as a tar archive on stdin.
 _PLACE = """
 cd "$1" || exit
@@ -94,7 +68,8 @@ class ChecksRun:
 def run_checks(task: Task, workspace: Workspace, place: Callable[[Workspace], object] | None = None) -> ChecksRun:
     """Run every check, each in a fork of its own, so that none sees what another did or left running.
 
-    ``place`` puts the answer into a fresh fork; ``workspace`` has it already. Raises :class:`SandboxError`.
+    ``place`` puts the answer into a fresh fork; ``workspace`` has it already. Raises :class:`PatchError` for an
+    answer in which no check can be run, and :class:`SandboxError`.
     """
     tests: dict[str, TestResult] = {}
     results: list[ExecResult] = []
@@ -121,33 +96,20 @@ def run_checks(task: Task, workspace: Workspace, place: Callable[[Workspace], ob
 
 
 def _run(task: Task, check: Check, workspace: Workspace) -> ExecResult:
-    _seal(workspace)
+    seal(workspace)
     if check.files:
         argv = ["sh", "-c", _PLACE, "sh", workspace.path, *check.files]
         placed = workspace.sandbox.exec(argv, stdin=make_tree(check.files), timeout=60)
         if placed.exit_code != 0:
-            raise SandboxError(f"{task.id}: the files of check {check.name!r} could not be placed: {placed.output}")
+            raise PatchError(f"the files of check {check.name!r} could not be placed: {placed.output.strip()[-500:]}")
     return workspace.sandbox.exec(
         ["sh", "-c", _RUN, "sh", *shell_argv(check.run, task.spec.shell)],
         cwd=workspace.path,
-        env=_ENV,
+        env=ENV,
         stdin=check.stdin.encode("utf-8", "surrogateescape"),
         timeout=min(check.timeout, task.spec.limits.timeout),
         output_limit=OUTPUT_LIMIT,
     )
-
-
-def _seal(workspace: Workspace) -> None:
-    """Take out of the settings of every repository in the workdir what would run programs of the answer's choice."""
-    listed = workspace.sandbox.exec(["sh", "-c", _LIST], cwd=workspace.path, timeout=60)
-    pairs = [line.split("\0", 1) for line in listed.stdout.decode("utf-8", "surrogateescape").split("\n") if line]
-    found = {(pair[0], pair[1]): None for pair in pairs if len(pair) == 2 and _RUNS_CODE.fullmatch(pair[1])}
-    if not found:
-        return
-    argv = ["sh", "-c", _UNSET, "sh", *(word for pair in found for word in pair)]
-    sealed = workspace.sandbox.exec(argv, cwd=workspace.path, timeout=60)
-    if sealed.exit_code != 0:
-        raise SandboxError(f"the repository's settings could not be made harmless: {sealed.output}")
 
 
 def shortfall(check: Check, result: ExecResult) -> str:

@@ -6,7 +6,9 @@ import hashlib
 import logging
 
 from pytest_swegym.errors import PatchError
+from pytest_swegym.errors import SandboxClosed
 from pytest_swegym.errors import SandboxError
+from pytest_swegym.sandbox.base import HOME
 from pytest_swegym.task import TaskSpec
 from pytest_swegym.workspace import Workspace
 
@@ -29,6 +31,29 @@ def handed_in(spec: TaskSpec, workspace: Workspace, patch: str | None) -> tuple[
     except (PatchError, SandboxError) as error:
         log.warning("%s: what was handed in cannot be shown as a diff: %s", spec.instance_id, error)
         return "", tree
+
+
+def salvaged(spec: TaskSpec, workspace: Workspace, fresh: Workspace) -> tuple[str, bytes | None]:
+    """What was left in a sandbox that no longer works, as a ``fresh`` one of the same snapshot sees it.
+
+    Raises :class:`PatchError` if it cannot be taken out, :class:`SandboxError` if the fresh one does not work either.
+    """
+    check_works(spec, fresh)
+    try:
+        fresh.unpack(workspace.pack())
+        return handed_in(spec, fresh, None)
+    except SandboxClosed:
+        raise
+    except SandboxError as error:
+        raise PatchError(f"what was left cannot be read: {error}") from error
+
+
+def check_works(spec: TaskSpec, workspace: Workspace) -> None:
+    """Do once what every attempt does. Raises :class:`SandboxError`, :class:`PatchError` or :class:`OSError`."""
+    workspace.write(f"{HOME}/works", "yes")
+    workspace.shell().run("true")
+    handed_in(spec, workspace, None)
+    workspace.diff()
 
 
 def tree_digest(tree: bytes | None) -> str:

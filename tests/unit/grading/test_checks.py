@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 
 from pytest_swegym.grading import checks
+from pytest_swegym.grading import seal
 from pytest_swegym.grading.checks import shortfall
 from pytest_swegym.sandbox.base import ExecResult
 from pytest_swegym.task import Check
@@ -70,5 +71,5 @@ def test_settings_that_run_programs_are_known_by_name_and_others_stay() -> None:
         "merge.m.driver",
     ]
     good = ["user.name", "remote.origin.url", "branch.main.merge", "alias.co", "core.bare", "merge.ff", "diff.renames"]
-    assert all(checks._RUNS_CODE.fullmatch(name) for name in bad)
-    assert not any(checks._RUNS_CODE.fullmatch(name) for name in good)
+    assert all(seal._RUNS_CODE.fullmatch(name) for name in bad)
+    assert not any(seal._RUNS_CODE.fullmatch(name) for name in good)
