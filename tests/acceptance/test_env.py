@@ -22,7 +22,6 @@ import pytest_swegym.env
 from pytest_swegym.env import SWEGymEnv
 from pytest_swegym.errors import ConfigError
 from pytest_swegym.errors import InfraError
-from pytest_swegym.errors import SandboxError
 from pytest_swegym.lab import Lab
 from pytest_swegym.results import ResultStore
 from pytest_swegym.sandbox import make_backend
@@ -161,7 +160,7 @@ def test_killing_the_sandbox_is_the_players_own_fault(make: Make) -> None:
 
 def failing(task: TaskSpec, action: Action, observation: Observation) -> float:
     if observation.step == 2:
-        raise SandboxError("the backend went away")
+        raise InfraError("the machinery went away")
     return 0.25
 
 
@@ -171,7 +170,7 @@ def test_a_failure_of_the_machinery_is_masked_and_no_wrong_answer(make: Make, tm
     assert env.step(FIX)[1] == 0.25
     _, reward, terminated, truncated, info = env.step(FIX)
     assert (reward, terminated, truncated, info["mask"]) == (0.0, False, True, True)
-    assert "the backend went away" in info["infra_error"]
+    assert "the machinery went away" in info["infra_error"]
     (record,) = ResultStore(root=tmp_path).records()
     assert (record.verdict, record.reward) == (Verdict.INFRA_ERROR, None)
     env.reset()
