@@ -38,6 +38,7 @@ PATCH_LIMIT = 64 * 2**20
 TREE_LIMIT = 64 * 2**20
 # What is left over of the workdir is no part of the tree that comes in its place.
 _UNPACK = 'cd "$1" && find . -mindepth 1 -maxdepth 1 -exec rm -rf {} + && exec tar -x -p -f -'
+_PACK = '{ tar -c -f - .; printf "\\n%s\\n" "$?" >&2; } | head -c "$1"'
 _ROOM = 'head -c 1048576 /dev/zero > "$1" && exec rm "$1"'
 
 #: How a patch is applied: the first that works wins, the tree is put back between. The order is SWE-bench's.
@@ -254,15 +255,15 @@ class Workspace:
 
         Raises :class:`PatchError` if it is larger than ``TREE_LIMIT`` or cannot be read.
         """
-        argv = ("tar", "-c", "-f", "-", ".")
-        # Twice the limit: headers and padding come on top of what is in the files.
-        result = self.sandbox.exec(argv, cwd=self.path, timeout=300, output_limit=2 * TREE_LIMIT)
-        if result.truncated:
+        # Twice the limit: headers and padding come on top of what is in the files. No more is read, of no sparse file.
+        argv = ("sh", "-c", _PACK, "sh", str(2 * TREE_LIMIT))
+        result = self.sandbox.exec(argv, cwd=self.path, timeout=300, output_limit=4 * TREE_LIMIT)
+        if result.truncated or len(result.stdout) == 2 * TREE_LIMIT:
             raise PatchError(f"the folder is larger than {TREE_LIMIT >> 20} MiB")
+        message, _, code = result.stderr.decode("utf-8", "replace").strip().rpartition("\n")
         # 1: a file changed while it was read.
-        if result.exit_code not in (0, 1) or result.timed_out:
-            message = result.stderr.decode("utf-8", "replace").strip()[-2000:]
-            raise PatchError(f"the folder cannot be read (exit {result.exit_code}): {message}")
+        if result.exit_code or result.timed_out or code not in ("0", "1"):
+            raise PatchError(f"the folder cannot be read: {message.strip()[-2000:] or code}")
         try:
             return clean_tree(result.stdout, TREE_LIMIT)
         except ValueError as error:

@@ -10,6 +10,7 @@ from typing import Any
 
 from pytest_swegym.environments.basegit import git_env
 from pytest_swegym.errors import ConfigError
+from pytest_swegym.errors import SandboxError
 from pytest_swegym.sandbox.base import HOME
 from pytest_swegym.sandbox.base import ExecResult
 from pytest_swegym.sandbox.base import Shell
@@ -25,6 +26,8 @@ if TYPE_CHECKING:
 
 #: Where the tools ``submit`` and ``forfeit`` say that the episode is to end.
 _ENDED = f"{HOME}/tools/ended"
+#: Seconds for each look at what an action has left.
+_PATIENCE = 30.0
 #: Bytes of what state commands print.
 _STATE_LIMIT = 64 * 1024
 _GIT = " ".join(sorted({*git_env("")} - {"LC_ALL"}))
@@ -122,7 +125,7 @@ class Execution:
         if self._watcher is None:
             path = self._workspace.path
             self._watcher = self._workspace.sandbox.shell(cwd=path, env=git_env(path))
-        return self._watcher.run(command, timeout=30, output_limit=limit)
+        return self._watcher.run(command, timeout=_PATIENCE, output_limit=limit)
 
     def _ended(self) -> str:
         if self._tools is None:
@@ -133,8 +136,13 @@ class Execution:
         return word if word in ("submit", "forfeit") else ""
 
     def tree(self) -> str:
-        """The name of the present files; as :meth:`Workspace.tree`, yet with no process started but git's."""
+        """The name of the present files; as :meth:`Workspace.tree`, yet with no process started but git's.
+
+        Raises :class:`SandboxError`.
+        """
         told = self._look("git add -A -- . >/dev/null 2>&1; git write-tree 2>/dev/null", 256)
+        if told.timed_out:
+            raise SandboxError(f"git did not end within {_PATIENCE:g} s")
         name = told.stdout.decode("ascii", "replace").strip()
         return name if told.exit_code == 0 and name else self._workspace.tree()
 

@@ -13,6 +13,7 @@ import re
 from abc import ABC
 from abc import abstractmethod
 from collections.abc import Callable
+from contextlib import suppress
 from difflib import SequenceMatcher
 from typing import Any
 
@@ -74,7 +75,9 @@ class Potential(ABC):
         self._last = self.potential(session, None)
 
     def after(self, session: Session, action: Action, observation: Observation) -> float:
-        before, self._last = self._last, self.potential(session, action)
+        before = self._last
+        with suppress(PatchError):  # what cannot be shown as a patch is worth what it was
+            self._last = self.potential(session, action)
         return self._last - before
 
     @abstractmethod

@@ -15,6 +15,7 @@ from typing import Protocol as TypingProtocol
 
 from pytest_swegym.errors import PatchError
 from pytest_swegym.errors import SandboxClosed
+from pytest_swegym.errors import SandboxError
 from pytest_swegym.sandbox.base import Shell
 from pytest_swegym.sandbox.base import Snapshot
 from pytest_swegym.session import actions as a
@@ -262,11 +263,7 @@ class Session:
         return Seen(notice="\n".join(said))
 
     def _observed(self, seen: Seen, *, action: a.Action | None = None, text: str | None = None) -> Observation:
-        diff, tree = self.observation.diff, self.observation.tree
-        if self._watch and seen.ending != "sandbox":
-            now = self._execution.tree()
-            diff = diff if now == tree else self.workspace.diff()
-            tree = now
+        diff, tree, unseen = self._changes(seen)
         observation = Observation(
             output=seen.output,
             exit_code=seen.exit_code,
@@ -275,13 +272,26 @@ class Session:
             diff=diff,
             tree=tree,
             state=self._execution.tool_state() if action is not None and seen.ending != "sandbox" else {},
-            notice=_joined(seen.notice, self._ending_text(seen)),
+            notice=_joined(seen.notice, unseen, self._ending_text(seen)),
             step=self._step,
             remaining=self._remaining(),
         )
         if text is None and action is not None:
             text = self.protocol.tell(action, observation)
         return replace(observation, text=text or "")
+
+    def _changes(self, seen: Seen) -> tuple[str, str, str]:
+        """The diff and the files' name; or, in words, why a player that can undo it has left neither."""
+        diff, tree = self.observation.diff, self.observation.tree
+        if not self._watch or seen.ending == "sandbox":
+            return diff, tree, ""
+        try:
+            now = self._execution.tree()
+            return (diff if now == tree else self.workspace.diff()), now, ""
+        except SandboxClosed:
+            raise
+        except (PatchError, SandboxError) as error:
+            return "", "", f"What has changed cannot be shown: {error}"
 
     def _ending_text(self, seen: Seen) -> str:
         if not self.ending or seen.ending or self.ending == "submit":
