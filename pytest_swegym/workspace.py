@@ -38,6 +38,8 @@ PATCH_LIMIT = 64 * 2**20
 TREE_LIMIT = 64 * 2**20
 # What is left over of the workdir is no part of the tree that comes in its place.
 _UNPACK = 'cd "$1" && find . -mindepth 1 -maxdepth 1 -exec rm -rf {} + && exec tar -x -p -f -'
+# A git that was ended, or whoever else works in here, may have left it: nobody else is to write there.
+_UNLOCK = 'rm -rf "$GIT_DIR/index.lock"'
 _PACK = '{ tar -c -f - .; printf "\\n%s\\n" "$?" >&2; } | head -c "$1"'
 _ROOM = 'head -c 1048576 /dev/zero > "$1" && exec rm "$1"'
 
@@ -132,7 +134,7 @@ class Workspace:
         """
         # 1: something in it cannot be added, such as a repository without a commit; the rest is.
         add = 'git add -A --ignore-errors -- . >/dev/null 2>"$0" || [ $? -eq 1 ] || { cat "$0" >&2; exit 9; }'
-        script = f'{add}; exec git diff --cached "$@" HEAD'
+        script = f'{_UNLOCK}; {add}; exec git diff --cached "$@" HEAD'
         options = (
             "--binary",
             "--no-color",
@@ -150,7 +152,7 @@ class Workspace:
 
     def changed(self) -> list[str]:
         """Paths that differ from the base, sorted; ignored files not among them."""
-        script = "git add -A -- . >/dev/null 2>&1; exec git diff --cached --name-only --no-renames -z HEAD"
+        script = f"{_UNLOCK}; git add -A -- . >/dev/null 2>&1; exec git diff --cached --name-only --no-renames -z HEAD"
         return _paths(self._check(self._git_shell(script, "sh"), "git diff --name-only"))
 
     def base_files(self) -> list[str]:
@@ -216,7 +218,7 @@ class Workspace:
     def _tree(self) -> str:
         """The present state as a tree object of our own git folder."""
         return self._check(
-            self._git_shell("git add -A -- . >&2 && exec git write-tree", "sh"), "git add"
+            self._git_shell(f"{_UNLOCK}; git add -A -- . >&2 && exec git write-tree", "sh"), "git add"
         ).output.strip()
 
     # -- applying ----------------------------------------------------------------------------------

@@ -26,6 +26,7 @@ if TYPE_CHECKING:
 
 #: Where the tools ``submit`` and ``forfeit`` say that the episode is to end.
 _ENDED = f"{HOME}/tools/ended"
+_TREE = 'rm -rf "$GIT_DIR/index.lock"; git add -A -- . >/dev/null 2>&1; git write-tree 2>/dev/null'
 #: Seconds for each look at what an action has left.
 _PATIENCE = 30.0
 #: Bytes of what state commands print.
@@ -140,7 +141,7 @@ class Execution:
 
         Raises :class:`SandboxError`.
         """
-        told = self._look("git add -A -- . >/dev/null 2>&1; git write-tree 2>/dev/null", 256)
+        told = self._look(_TREE, 256)
         if told.timed_out:
             raise SandboxError(f"git did not end within {_PATIENCE:g} s")
         name = told.stdout.decode("ascii", "replace").strip()
