@@ -26,6 +26,7 @@ from pytest_swegym.episode import Attempt
 from pytest_swegym.errors import ConfigError
 from pytest_swegym.errors import PatchError
 from pytest_swegym.errors import SandboxError
+from pytest_swegym.errors import SolverError
 from pytest_swegym.grading.reward import resolved
 from pytest_swegym.lab import Lab
 from pytest_swegym.task import F2P_OK
@@ -127,7 +128,7 @@ class Environment:
         attempt = Attempt(task, solve, self._lab(), reward=lambda _spec, grade: resolved(grade))
         try:
             grade = attempt.grade()
-        except PatchError as error:
+        except (PatchError, SolverError) as error:  # or a patch with which the sandbox no longer works
             return self._invalid(before, str(error))
         finally:
             attempt.close()
