@@ -96,7 +96,7 @@ def _played(
         grade = attempt.grade()
     except Exception:  # the record says what was wrong
         grade = None
-    store.write(record, grade)
+    store.write(record, grade, attempt.tree)
     return record
 
 

@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Mapping
+from dataclasses import replace
 
 from pytest_swegym.errors import GradingError
 from pytest_swegym.errors import PatchError
 from pytest_swegym.grading.baseline import Baseline
+from pytest_swegym.grading.checks import ChecksRun
 from pytest_swegym.grading.checks import run_checks
 from pytest_swegym.grading.judge import Judge
 from pytest_swegym.grading.judge import ask
@@ -14,6 +17,7 @@ from pytest_swegym.grading.junit import write_junit
 from pytest_swegym.grading.words import never_ran
 from pytest_swegym.grading.words import shortfalls
 from pytest_swegym.task import Grade
+from pytest_swegym.task import Outcome
 from pytest_swegym.task import Task
 from pytest_swegym.task import Verdict
 from pytest_swegym.workspace import Workspace
@@ -47,10 +51,16 @@ def grade_answer(
         run = run_checks(task, workspace, lambda fresh: _place(task, patch, tree, fresh))
     except PatchError as error:
         return never_ran(task, Verdict.INVALID_PATCH, str(error))
+    before = baseline.tests if baseline is not None else {}
+    graded = _weighed(task, run, before, version)
+    return replace(graded, duration=time.monotonic() - started, apply_method=method)
+
+
+def _weighed(task: Task, run: ChecksRun, before: Mapping[str, Outcome], version: str) -> Grade:
+    """What the checks came to, as a grade."""
     f2p = {name: run.tests[name].outcome for name in task.hidden.fail_to_pass}
     p2p = {name: run.tests[name].outcome for name in task.hidden.pass_to_pass}
     reasons = shortfalls(f2p, p2p)
-    before = baseline.tests if baseline is not None else {}
     return Grade(
         verdict=Verdict.UNRESOLVED if reasons else Verdict.RESOLVED,
         fail_to_pass=f2p,
@@ -60,14 +70,12 @@ def grade_answer(
         reasons=tuple(reasons),
         exit_code=run.exit_code,
         oom=run.oom,
-        duration=time.monotonic() - started,
         junit_xml=write_junit(
             run.tests.values(),
             suite=task.id,
             properties={"runner": task.spec.runner, "exit_code": str(run.exit_code), "grader": version},
         ),
         log=run.log,
-        apply_method=method,
     )
 
 
