@@ -12,9 +12,14 @@ from typing import Any
 
 from pytest_swegym.env.tasks import TaskSource
 from pytest_swegym.errors import ConfigError
+from pytest_swegym.grading.judge import Judge
+from pytest_swegym.grading.reward import check_reward
 from pytest_swegym.lab import Lab
+from pytest_swegym.rows.check_writer import CheckWriter
 from pytest_swegym.sandbox.base import Backend
 from pytest_swegym.session import SessionLimits
+from pytest_swegym.session.rewards import StepFunction
+from pytest_swegym.session.rewards import check_step_reward
 from pytest_swegym.task import Grade
 
 
@@ -76,10 +81,14 @@ class EnvConfig:
 
     reward: str | Callable[[Grade], float] = "resolved"
     """The reward at the end: ``resolved``, ``fraction``, ``weighted``, ``delta``, ``module:attr``, or a function."""
-    step_reward: str = "none"
-    """The reward of a step: ``none``, ``tests``, ``similarity``, ``distance``, ``module:attr``."""
+    step_reward: str | StepFunction = "none"
+    """The reward of a step: ``none``, ``tests``, ``similarity``, ``distance``, ``module:attr``, or a function."""
     grade_steps: bool | None = None
     """Grade after every step that changed the files, and end when it is resolved. Default: with protocol ``patch``."""
+    judge: str | Judge | None = None
+    """Who grades tasks that only prose says how to check: a function, or ``module:attr``."""
+    check_writer: str | CheckWriter | None = None
+    """Who writes checks for such tasks: a function, or ``module:attr``."""
     output: Path | str | None = None
     """Folder of records and trajectories, laid out as those of a pytest run."""
     player: str = "gymnasium"
@@ -92,8 +101,23 @@ class EnvConfig:
     def __post_init__(self) -> None:
         if self.observation not in OBSERVATIONS:
             raise ConfigError(f"observation={self.observation!r}: choose from {', '.join(OBSERVATIONS)}")
-        if isinstance(self.tools, str):
-            raise ConfigError(f"tools={self.tools!r}: expected a list of names or folders")
+        for name in ("tools", "filters"):
+            if isinstance(getattr(self, name), str):
+                raise ConfigError(f"{name}={getattr(self, name)!r}: expected a list, even of one")
+        for name, least in (("seed", 0), ("limit", 1)):
+            value = getattr(self, name)
+            whole = isinstance(value, int) and not isinstance(value, bool)
+            if value is not None and not (whole and value >= least):
+                raise ConfigError(f"{name}={value!r}: expected a whole number of at least {least}")
+        if self.grade_steps not in (None, True, False):
+            raise ConfigError(f"grade_steps={self.grade_steps!r}: expected True, False or None")
+        if isinstance(self.reward, str):
+            check_reward(self.reward)
+        if isinstance(self.step_reward, str):
+            check_step_reward(self.step_reward)
+        for name in ("reward", "step_reward"):
+            if not isinstance(getattr(self, name), str) and not callable(getattr(self, name)):
+                raise ConfigError(f"{name}={getattr(self, name)!r}: expected a name or a function")
         if self.lab is not None and (self.tools or self.mirror or self.registry or self.sandbox != "auto"):
             raise ConfigError("lab: it has its own sandbox, tools, mirror and registry; give these to it")
         self.session_limits()

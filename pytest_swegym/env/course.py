@@ -8,8 +8,10 @@ import time
 import weakref
 from collections import defaultdict
 from pathlib import Path
+from typing import Any
 
 from pytest_swegym._support.keys import content_key
+from pytest_swegym._support.loading import load
 from pytest_swegym.env.config import EnvConfig
 from pytest_swegym.env.tasks import load_tasks
 from pytest_swegym.errors import ConfigError
@@ -111,4 +113,10 @@ def _make_lab(config: EnvConfig) -> Lab:
         offline=config.offline,
         grades=GradeCache.default() if config.cache else None,
         tools=tools,
+        judge=_function(config.judge, "judge"),
+        check_writer=_function(config.check_writer, "check_writer"),
     )
+
+
+def _function(given: Any, what: str) -> Any:
+    return load(given, what=what) if isinstance(given, str) else given

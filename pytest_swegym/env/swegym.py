@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 import gymnasium
@@ -23,7 +24,6 @@ from pytest_swegym.env.tasks import find_task
 from pytest_swegym.errors import ConfigError
 from pytest_swegym.errors import InfraError
 from pytest_swegym.session import Session
-from pytest_swegym.session import Start
 from pytest_swegym.session import Turn
 from pytest_swegym.task import AttemptRecord
 from pytest_swegym.task import Grade
@@ -83,6 +83,11 @@ class SWEGymEnv(gymnasium.Env[Any, str]):
         """The record of the episode, once it has ended."""
         return self._play.record if self._play is not None else None
 
+    @property
+    def schemas(self) -> list[Mapping[str, Any]]:
+        """What a model may call in the running episode, as OpenAI function schemas; empty where actions are text."""
+        return self._playing().session.protocol.schemas()
+
     # -- gymnasium -------------------------------------------------------------------------------
 
     def reset(self, *, seed: int | None = None, options: dict[str, Any] | None = None) -> tuple[Any, dict[str, Any]]:
@@ -105,9 +110,6 @@ class SWEGymEnv(gymnasium.Env[Any, str]):
             raise ConfigError(f"an action is text (got {type(action).__name__})")
         if play.over:
             return self._after_the_end(play)
-        if (other := self._other_task(play, action)) is not None:
-            self._begin(other)
-            return self._seen(), 0.0, False, False, self._info()
         try:
             self._turn = turn = play.step(action)
             self._reward = turn.reward
@@ -173,6 +175,8 @@ class SWEGymEnv(gymnasium.Env[Any, str]):
     # -- inside ----------------------------------------------------------------------------------
 
     def _chosen(self, options: dict[str, Any]) -> Task:
+        if not isinstance(options, Mapping):
+            raise ConfigError(f"options={options!r:.80}: expected a table with 'task_id' or 'index'")
         unknown = sorted(set(options) - {"task_id", "index"})
         if unknown or len(options) > 1:
             what = f"unknown {unknown[0]!r}" if unknown else "both were given"
@@ -192,16 +196,6 @@ class SWEGymEnv(gymnasium.Env[Any, str]):
 
     def _made(self, task: Task, branch: Branch | None = None) -> Play:
         return Play(self.course, task, seed=self.np_random_seed if self._np_random_seed else 0, branch=branch)
-
-    def _other_task(self, play: Play, action: str) -> Task | None:
-        """The task that an action asks to begin, if it is another than the one that is being played."""
-        asked = play.session.protocol.parse(action)
-        if not isinstance(asked, Start) or asked.task_id is None:
-            return None
-        try:
-            return self.tasks[find_task(self.tasks, asked.task_id)]
-        except ConfigError:
-            return None
 
     def _leave(self) -> None:
         play, self._play = self._play, None

@@ -23,6 +23,8 @@ def load_tasks(source: TaskSource, options: RowOptions) -> tuple[Task, ...]:
     """All tasks of ``source``, in its order. Raises :class:`ConfigError` if there are none, or two of one id."""
     if isinstance(source, Task):
         return (source,)
+    if not isinstance(source, (str, Path)) and not isinstance(source, Iterable):
+        raise ConfigError(f"tasks={source!r:.80}: expected a file, a folder, a name, a Task, or a list of these")
     several = [source] if isinstance(source, (str, Path)) else list(source)
     tasks: list[Task] = []
     for given in several:

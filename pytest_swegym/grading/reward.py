@@ -68,14 +68,19 @@ def compute_reward(name: str, grade: Grade) -> float:
 
     Raises :class:`ConfigError` for an unknown name or a result that is no finite number.
     """
+    check_reward(name)
     if name in REWARDS:
         return REWARDS[name](grade)
-    if not looks_like_name(name):
-        raise ConfigError(f"unknown reward {name!r}; choose from {', '.join(REWARDS)}, or give 'module:attr'")
     value = load(name, what="reward")(grade)
     if isinstance(value, (str, bytes)) or not _is_finite(value):
         raise ConfigError(f"reward {name!r} returned {value!r:.80}, not a finite number")
     return float(value)
+
+
+def check_reward(name: str) -> None:
+    """Raise :class:`ConfigError` for what is neither one of ``REWARDS`` nor ``module:attr``."""
+    if name not in REWARDS and not looks_like_name(name):
+        raise ConfigError(f"unknown reward {name!r}; choose from {', '.join(REWARDS)}, or give 'module:attr'")
 
 
 def _is_finite(value: object) -> bool:

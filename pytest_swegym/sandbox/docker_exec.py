@@ -31,7 +31,7 @@ _ASK = 1.0
 #: Seconds for the last output of a command that was ended, and for the daemon to notice an agent's end.
 _DRAIN, _LAST = 0.5, 2.0
 #: Seconds for an agent to start on a busy machine.
-_START = 120.0
+_START = 60.0
 
 
 class Agent:

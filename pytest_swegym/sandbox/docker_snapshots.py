@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import logging
 import secrets
+import threading
 from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
@@ -27,6 +28,8 @@ log = logging.getLogger("pytest_swegym.sandbox")
 
 SAVED = "pytest-swegym/snapshot"
 TEMPORARY = "pytest-swegym/temporary"
+#: Seconds for a container of a dead process to be removed.
+_PATIENCE = 30.0
 
 
 def find(client: APIClient, backend: str, key: str) -> Snapshot | None:
@@ -88,6 +91,21 @@ def remove(client: APIClient, image: str) -> bool:
     return True
 
 
+def _removed(client: APIClient, container: str) -> bool:
+    """Remove a container; false if the daemon is not done in time: what was stopped as it started can hold it."""
+    thread = threading.Thread(target=_quietly_remove, args=(client, container), name="swegym-sweep", daemon=True)
+    thread.start()
+    thread.join(_PATIENCE)
+    return not thread.is_alive()
+
+
+def _quietly_remove(client: APIClient, container: str) -> None:
+    try:
+        remove_container(client, container)
+    except SandboxError:
+        log.debug("container %s was not removed", container, exc_info=True)
+
+
 def sweep(client: APIClient) -> list[str]:
     """Remove the containers and temporary images whose process is dead; says what, a line each."""
     swept: list[str] = []
@@ -95,8 +113,10 @@ def sweep(client: APIClient) -> list[str]:
         for container in client.containers(all=True, filters={"label": owner.LABEL}):
             if owner.is_dead(container["Labels"].get(owner.OWNER_LABEL, "")):
                 name = container["Names"][0].lstrip("/")
-                remove_container(client, container["Id"])
-                swept.append(f"container {name}")
+                if _removed(client, container["Id"]):
+                    swept.append(f"container {name}")
+                else:
+                    log.warning("container %s does not end, and is left: restart the daemon to be rid of it", name)
         for image in client.images(filters={"label": owner.TEMPORARY_LABEL}):
             if owner.is_dead(image["Labels"].get(owner.TEMPORARY_LABEL, "")):
                 for name in image.get("RepoTags") or [image["Id"]]:

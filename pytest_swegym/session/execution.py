@@ -107,7 +107,7 @@ class Execution:
 
     def _again(self, action: a.Action) -> Seen:
         task_id = action.task_id if isinstance(action, a.Start) else None
-        if task_id not in (None, self._task.instance_id):
+        if task_id not in (None, self._task.instance_id, self._task.instance_id.rpartition("__")[2]):
             return Seen(notice=f"Task {task_id} not found.")
         self.close()
         self._workspace.reset()

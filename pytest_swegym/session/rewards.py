@@ -20,6 +20,7 @@ from typing import Any
 from pytest_swegym._support.loading import load
 from pytest_swegym._support.loading import looks_like_name
 from pytest_swegym.errors import ConfigError
+from pytest_swegym.errors import InfraError
 from pytest_swegym.errors import PatchError
 from pytest_swegym.grading.headers import patch_paths
 from pytest_swegym.grading.reward import delta
@@ -35,6 +36,7 @@ from pytest_swegym.task import Task
 from pytest_swegym.task import TaskSpec
 
 
+StepFunction = Callable[[TaskSpec, Action, Observation], float]
 STEP_REWARDS = ("none", "tests", "similarity", "distance")
 #: Lines of a patch that are compared; of longer ones, the first.
 _LINES = 2000
@@ -44,12 +46,15 @@ _COMMENT = re.compile(r"\s*(#|//|/\*|\*/?(\s|$))")
 _REMARK = re.compile(r"\s+(#|//)\s[^'\"]*$")
 
 
-def make_step_reward(name: str, task: Task, *, peek: Callable[[], Grade]) -> StepReward | None:
+def make_step_reward(name: str | StepFunction, task: Task, *, peek: Callable[[], Grade]) -> StepReward | None:
     """The step reward called ``name``: one of :data:`STEP_REWARDS`, or ``module:attr``; ``None`` for ``none``.
 
-    ``module:attr`` is a function ``(task, action, observation) -> float``. ``peek`` grades what is in the workspace.
-    Raises :class:`ConfigError` for an unknown name, and where the task lacks what it needs.
+    ``module:attr`` is a function ``(task, action, observation) -> float``, which may be given itself as well. ``peek``
+    grades what is in the workspace. Raises :class:`ConfigError` for an unknown name, and where the task lacks what it
+    needs.
     """
+    if callable(name):
+        return Process(getattr(name, "__name__", "own"), name)
     if name == "none":
         return None
     if name == "tests":
@@ -60,9 +65,14 @@ def make_step_reward(name: str, task: Task, *, peek: Callable[[], Grade]) -> Ste
         return Similarity(task.hidden.patch)
     if name == "distance":
         return Distance(task.hidden.patch, task.spec.workdir)
-    if not looks_like_name(name):
-        raise ConfigError(f"unknown step reward {name!r}; choose from {', '.join(STEP_REWARDS)}, or give 'module:attr'")
+    check_step_reward(name)
     return Process(name, load(name, what="step reward"))
+
+
+def check_step_reward(name: str) -> None:
+    """Raise :class:`ConfigError` for what is neither of :data:`STEP_REWARDS` nor ``module:attr``."""
+    if name not in STEP_REWARDS and not looks_like_name(name):
+        raise ConfigError(f"unknown step reward {name!r}; choose from {', '.join(STEP_REWARDS)}, or give 'module:attr'")
 
 
 class Potential(ABC):
@@ -153,14 +163,27 @@ class Distance(Potential):
 class Process:
     """A function of the user's, ``(task, action, observation) -> float``."""
 
-    def __init__(self, name: str, function: Callable[[TaskSpec, Action, Observation], float]) -> None:
+    def __init__(self, name: str, function: StepFunction) -> None:
         self._name, self._function = name, function
 
     def begin(self, session: Session) -> None:
         """It keeps nothing of an episode."""
 
     def after(self, session: Session, action: Action, observation: Observation) -> float:
-        return number(self._function(session.task, action, observation), f"step reward {self._name!r}")
+        what = f"step reward {self._name!r}"
+        return judged(lambda: self._function(session.task, action, observation), what)
+
+
+def judged(call: Callable[[], Any], what: str) -> float:
+    """The finite number that a user's reward gives. Raises :class:`InfraError` if it fails: no player is to blame."""
+    try:
+        return number(call(), what)
+    except InfraError:
+        raise
+    except ConfigError as error:
+        raise InfraError(str(error)) from error
+    except Exception as error:
+        raise InfraError(f"{what} raised {type(error).__name__}: {error}") from error
 
 
 def number(value: Any, what: str) -> float:

@@ -247,9 +247,7 @@ class Session:
             return self._apply(action.patches)
         seen = self._execution.run(action, within=self._left("seconds"))
         if seen.anew:
-            self.patches = ()
-            if self._step_reward is not None:
-                self._step_reward.begin(self)
+            self.patches = ()  # what the steps before were worth is taken back by the reward of this one
         return seen
 
     def _apply(self, patches: Sequence[str]) -> Seen:

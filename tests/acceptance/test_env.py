@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import subprocess
 import sys
 from collections.abc import Callable
@@ -195,9 +196,52 @@ def test_the_shipped_curriculum_begins_with_hello_world(shared: Lab) -> None:
         env.step(command("echo \"print('Hello, world!')\" > hello.py"))
         assert env.step(SUBMIT)[1] == 0.0
         env.reset(options={"index": 0})
-        # gym-codecraft's words begin another task, too.
-        _, _, _, _, other = env.step('{"action": "start", "task_id": "2"}')
-        assert (info["instance_id"], other["instance_id"], other["step"]) == ("curriculum__1", "curriculum__2", 0)
+        # The player cannot leave its task for another.
+        seen, _, _, _, other = env.step('{"action": "start", "task_id": "2"}')
+        assert (info["instance_id"], other["instance_id"], other["step"]) == ("curriculum__1", "curriculum__1", 1)
+        assert seen == "Task 2 not found."
+
+
+def test_beginning_anew_takes_back_what_steps_were_worth_and_counts(make: Make) -> None:
+    env = make(step_reward="tests", steps=4)
+    env.reset()
+    assert env.step(FIX)[1] == 1.0
+    assert env.step('{"action": "reset", "task_id": "calc-1"}')[1] == -1.0
+    _, reward, *_, info = env.step(FIX)
+    assert (reward, info["step_reward_sum"], info["step"]) == (1.0, 1.0, 3)
+    *_, truncated, info = env.step(command("true"))
+    assert (truncated, info["resolved"]) == (True, True)
+
+
+def wrong(task: TaskSpec, action: Action, observation: Observation) -> float:
+    raise RuntimeError("boom")
+
+
+def test_a_step_reward_that_fails_blames_nobody_who_plays(make: Make) -> None:
+    env = make(step_reward=wrong)
+    env.reset()
+    _, reward, terminated, truncated, info = env.step(FIX)
+    assert (reward, terminated, truncated, info["mask"]) == (0.0, False, True, True)
+    assert info["infra_error"] == "step reward 'wrong' raised RuntimeError: boom"
+
+
+@pytest.mark.parametrize(
+    ("options", "said"),
+    [
+        ({"reward": "lol"}, "unknown reward 'lol'; choose from resolved"),
+        ({"reward": 3}, "reward=3: expected a name or a function"),
+        ({"step_reward": "lol"}, "unknown step reward 'lol'; choose from none"),
+        ({"step_reward": 3}, "step_reward=3: expected a name or a function"),
+        ({"tasks": 5}, "tasks=5: expected a file"),
+        ({"limit": "x"}, "limit='x': expected a whole number of at least 1"),
+        ({"seed": "x"}, "seed='x': expected a whole number of at least 0"),
+        ({"filters": "zzz*"}, "filters='zzz*': expected a list"),
+        ({"grade_steps": "x"}, "grade_steps='x': expected True, False or None"),
+    ],
+)
+def test_a_wrong_option_is_said_at_once(options: dict[str, Any], said: str) -> None:
+    with pytest.raises(ConfigError, match=re.escape(said)):
+        SWEGymEnv(**options)
 
 
 # -- branches ------------------------------------------------------------------------------------
