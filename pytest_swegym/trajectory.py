@@ -127,12 +127,12 @@ class Trajectory:
         return tuple(steps)
 
 
-def read_trajectory(path: Path) -> Trajectory:
+def read_trajectory(path: Path | str) -> Trajectory:
     """Read a trajectory back; a last line that was cut is left out.
 
     Raises :class:`ConfigError`, naming the line, for a file that is none, of another version, or damaged.
     """
-    lines = list(_lines(path))
+    lines = list(_lines(Path(path)))
     if not lines:
         raise ConfigError(f"{path}: no trajectory: there is not one whole line in it")
     where, header = lines[0]

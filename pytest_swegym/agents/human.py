@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import re
-import shlex
 import time
 from collections.abc import Callable
 from collections.abc import Mapping
@@ -12,9 +10,12 @@ from contextlib import suppress
 
 from pytest_swegym.agents.base import Player
 from pytest_swegym.agents.base import Policy
+from pytest_swegym.agents.lines import open_ended
+from pytest_swegym.agents.lines import unfinished
 from pytest_swegym.agents.terminal import Terminal
 from pytest_swegym.agents.terminal import open_terminal
 from pytest_swegym.errors import SandboxError
+from pytest_swegym.grading.command import visible_tests
 from pytest_swegym.session import Action
 from pytest_swegym.session import Command
 from pytest_swegym.session import Forfeit
@@ -28,24 +29,23 @@ from pytest_swegym.task import TaskSpec
 
 HELP = """\
 A line is a shell command; the shell lives on between them. A command goes on in the next line after a \\ at its end,
-and while a quote or a here-document is open. Ctrl-C ends the running command (twice: its shell as well).
+and while a quote, a here-document, a loop or the like is open. Ctrl-C ends the running command (twice: its shell too).
   :task          the task again
   :diff          what you have changed
   :write FILE    write a file, or change it
   :tests         run the task's visible tests
-  :undo          take the last step back: files, folder and variables as before it
+  :undo [N]      take the last N steps back (one, if not said): files, folder and variables as before them
   :submit        finish; your work is graded
   :forfeit       give up; nothing is submitted
   :help          this"""
 WORDS = (":task", ":diff", ":write ", ":tests", ":undo", ":submit", ":forfeit", ":help")
+#: What a task without tests has no use for.
+_TESTS = "  :tests         run the task's visible tests\n"
 _ANSWERS: Mapping[str, Action] = {"s": Submit(), "submit": Submit(), "f": Forfeit(), "forfeit": Forfeit()}
 #: Steps that can be taken back.
 _KEPT = 50
 #: Largest file that :write opens, in bytes.
 _EDITABLE = 256 * 1024
-_HERE = re.compile(r"(?<!<)<<-?[ \t]*(['\"]?)(\w+)\1")
-# Where ``<<`` begins no here-document: in quotes, and in arithmetic.
-_ELSEWHERE = re.compile(r"(?<!<<)(?<!<<-)(?:'[^']*'|\"[^\"]*\")|\(\(.*?\)\)")
 # Ends what the shell $1 has started in the last $2 hundredths of a second; with $3, the shell too.
 _END_COMMAND = """
 read up _ < /proc/uptime; up=${up%.*}${up#*.}
@@ -85,23 +85,26 @@ class HumanPolicy(Policy):
     def __init__(self, terminal: Terminal) -> None:
         super().__init__()
         self._terminal = terminal
-        self._moments: list[Moment] = []
+        self._moments: list[tuple[Moment, str]] = []
+        self._typed = ""
         self._running = ExitStack()
         self._shell, self._since, self._interrupts = 0, 0.0, 0
         self._words: dict[str, Callable[[str], Action | None]] = {
-            ":help": lambda rest: self._say(HELP),
-            ":task": lambda rest: self._say(self._task()),
-            ":diff": lambda rest: self._diff(),
             ":write": self._write,
-            ":tests": lambda rest: self._tests(),
-            ":undo": lambda rest: self._undo(),
-            ":submit": lambda rest: Submit(),
-            ":forfeit": lambda rest: Forfeit(),
+            ":undo": self._undo,
+        }
+        self._lone: dict[str, Callable[[], Action | None]] = {
+            ":help": lambda: self._say(self._help()),
+            ":task": lambda: self._say(self._task()),
+            ":diff": self._diff,
+            ":tests": self._tests,
+            ":submit": Submit,
+            ":forfeit": Forfeit,
         }
 
     def begin(self, session: Session) -> None:
         super().begin(session)
-        self._say(f"{self._task()}\n\n{HELP}\n")
+        self._say(f"{self._task()}\n\n{self._help()}\n")
         if session.protocol.tools is not None:
             self._say(f"Tools: {', '.join(session.protocol.tools.tools)}; support NAME tells of one.\n")
 
@@ -113,7 +116,8 @@ class HumanPolicy(Policy):
         while action is None:
             action = self._next()
         with suppress(SandboxError):  # a step that cannot be kept cannot be taken back
-            self._moments = [*self._moments, self.session.snapshot()][-_KEPT:]
+            self._moments = [*self._moments, (self.session.snapshot(), _described(action))][-_KEPT:]
+        self._typed = action.command.strip() if isinstance(action, Command) else ""
         if isinstance(action, Command):
             self._listen()
         return self.write(action)
@@ -131,18 +135,33 @@ class HumanPolicy(Policy):
             if line.lstrip().startswith(":"):
                 word, _, rest = line.strip().partition(" ")
                 return self._word(word, rest.strip())
-            while unfinished(line):
-                line += "\n" + self._terminal.ask("> ")
+            while self._goes_on(line):
+                line += "\n" + self._more()
         except KeyboardInterrupt:
             return None
         except EOFError:
             return self._leave()
         return Command(command=line) if line.strip() else None
 
+    def _goes_on(self, line: str) -> bool:
+        return unfinished(line) or open_ended(line, self.session.workspace.sandbox, self.session.task.shell)
+
+    def _more(self) -> str:
+        """The next line of a command. Raises :class:`KeyboardInterrupt` if there is none to come: it is dropped."""
+        try:
+            return self._terminal.ask("> ")
+        except EOFError:
+            self._say("\nThe command was not finished; it is dropped.")
+            raise KeyboardInterrupt from None
+
     def _word(self, word: str, rest: str) -> Action | None:
-        if word not in self._words:
+        if word in self._words:
+            return self._words[word](rest)
+        if word not in self._lone:
             return self._say(f"{word}: there is no such word; :help tells which there are")
-        return self._words[word](rest)
+        if rest:
+            return self._say(f"{word} {rest}: nothing may come after {word}; type {word} alone")
+        return self._lone[word]()
 
     def _leave(self) -> Action | None:
         try:
@@ -168,14 +187,20 @@ class HumanPolicy(Policy):
             return None
 
     def _tests(self) -> Action | None:
-        command = self.session.task.test_command
-        return Command(command=command) if command else self._say("The task names no command that runs its tests.")
+        command = visible_tests(self.session.task)
+        return Command(command=command) if command else self._say("The task has no tests that can be seen.")
 
-    def _undo(self) -> Action | None:
-        if not self._moments:
-            return self._say("There is no step to take back.")
-        observation = self.session.restore(self._moments.pop())
-        return self._say(f"Back at step {observation.step}.")
+    def _undo(self, rest: str) -> Action | None:
+        count = int(rest) if rest.isdecimal() and len(rest) < 10 else 0 if rest else 1
+        if not count:
+            return self._say(f":undo {rest}: how many steps? :undo takes the last one back, :undo 3 the last three")
+        if count > len(self._moments):
+            most = f"the last {len(self._moments)} can be" if self._moments else "there is no step that can be"
+            return self._say(f"Nothing is taken back: {most}.")
+        back = self._moments[-count:]
+        observation = self.session.restore(back[0][0])
+        del self._moments[-count:]
+        return self._say("\n".join([*(f"Taken back: {what}" for _, what in back), f"Back at step {observation.step}."]))
 
     # -- showing ---------------------------------------------------------------------------------
 
@@ -183,6 +208,9 @@ class HumanPolicy(Policy):
         """Say something; that is no action."""
         self._terminal.say(text)
         return None
+
+    def _help(self) -> str:
+        return HELP if visible_tests(self.session.task) else HELP.replace(_TESTS, "")
 
     def _task(self) -> str:
         task = self.session.task
@@ -198,7 +226,8 @@ class HumanPolicy(Policy):
 
     def _show(self, seen: Observation) -> None:
         code = f"[exit code {seen.exit_code}]" if seen.exit_code else ""
-        shown = "\n".join(text for text in (seen.output.rstrip("\n"), code, seen.notice) if text)
+        meant = f"Did you mean :{self._typed}?" if seen.exit_code == 127 and f":{self._typed}" in self._lone else ""
+        shown = "\n".join(text for text in (seen.output.rstrip("\n"), code, seen.notice, meant) if text)
         if shown:
             self._say(shown)
 
@@ -223,17 +252,11 @@ class HumanPolicy(Policy):
             self.session.workspace.sandbox.exec(argv, timeout=10)
 
 
-def unfinished(command: str) -> bool:
-    """Whether a command goes on in the next line: after a backslash, in a quote, or in a here-document."""
-    first, *body = command.split("\n")
-    words = [word for _, word in _HERE.findall(_ELSEWHERE.sub("", first))]
-    if words:
-        return not {*words} <= {line.strip("\t") for line in body}
-    stripped = command.rstrip("\\")
-    if (len(command) - len(stripped)) % 2:
-        return True
-    try:
-        shlex.split(command, comments=True)
-    except ValueError:
-        return True
-    return False
+def _described(action: Action) -> str:
+    """An action in a few words."""
+    if isinstance(action, WriteFile):
+        return f"the writing of {action.path}"
+    if not isinstance(action, Command):
+        return type(action).__name__.lower()
+    first, _, more = action.command.strip().partition("\n")
+    return f"{first} ..." if more else first

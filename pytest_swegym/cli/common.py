@@ -4,15 +4,19 @@ from __future__ import annotations
 
 import argparse
 import sys
+from pathlib import Path
 from typing import Any
 
+from pytest_swegym._support.loading import load as load_named
 from pytest_swegym.environments import Disk
 from pytest_swegym.errors import ConfigError
 from pytest_swegym.errors import SandboxUnavailable
+from pytest_swegym.grading import Judge
 from pytest_swegym.lab import Lab
 from pytest_swegym.results.cache import GradeCache
 from pytest_swegym.rows import load
 from pytest_swegym.rows import row_options
+from pytest_swegym.rows.check_writer import CheckWriter
 from pytest_swegym.sandbox import Backend
 from pytest_swegym.sandbox import choose
 from pytest_swegym.settings import add_option
@@ -62,7 +66,30 @@ def chosen_tasks(options: argparse.Namespace) -> list[Task]:
     return list(tasks.values())
 
 
-def open_lab(options: argparse.Namespace, *, tools: Toolset | None = None, grades: GradeCache | None = None) -> Lab:
+def chosen_function(options: argparse.Namespace, name: str) -> Any:
+    """The user's function that an option names, from the current folder; ``None`` if it is not given.
+
+    Raises :class:`ConfigError`.
+    """
+    value = chosen(options, name)
+    if value is None:
+        return None
+    if str(Path.cwd()) not in sys.path:  # last, to shadow nothing
+        sys.path.append(str(Path.cwd()))
+    found = load_named(value, what=f"--{name}")
+    if not callable(found):
+        raise ConfigError(f"--{name}={value}: expected a function, got {type(found).__name__}")
+    return found
+
+
+def open_lab(
+    options: argparse.Namespace,
+    *,
+    tools: Toolset | None = None,
+    grades: GradeCache | None = None,
+    judge: Judge | None = None,
+    check_writer: CheckWriter | None = None,
+) -> Lab:
     """The lab of the chosen sandbox, after what dead runs left is removed. Raises :class:`SandboxUnavailable`."""
     backend = _backend(options)
     return Lab(
@@ -73,6 +100,8 @@ def open_lab(options: argparse.Namespace, *, tools: Toolset | None = None, grade
         disk=Disk([backend], chosen(options, "disk-budget")),
         tools=tools,
         grades=grades,
+        judge=judge,
+        check_writer=check_writer,
     )
 
 

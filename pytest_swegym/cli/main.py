@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from typing import NoReturn
 
 from pytest_swegym._support.loading import load
+from pytest_swegym.cli.words import spoken
 from pytest_swegym.errors import ConfigError
 from pytest_swegym.errors import SwegymError
 
@@ -63,13 +64,14 @@ def main(argv: Sequence[str]) -> int:
     command = COMMANDS[chosen]
     own = _Parser(prog=f"swegym {chosen}", description=command.help)
     own.usage_status, wrong, failed, cut = command.statuses
+    options = argparse.Namespace()
     try:
         load(f"{command.module}:add_arguments", what="command")(own)
         options = own.parse_args(argv[1:])
         logging.basicConfig(level=logging.INFO, format="swegym: %(message)s", stream=sys.stderr)
         return int(load(f"{command.module}:main", what="command")(options) or 0)
     except SwegymError as error:
-        print(f"swegym {chosen}: {error}", file=sys.stderr)
+        print(f"swegym {chosen}: {spoken(str(error), options)}", file=sys.stderr)
         return wrong if isinstance(error, ConfigError) else failed
     except KeyboardInterrupt:
         return cut

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import difflib
 import time
 from collections.abc import Sequence
 from dataclasses import replace
@@ -14,8 +15,10 @@ from pytest_swegym.agents import load_player
 from pytest_swegym.agents.solver import PROTOCOL
 from pytest_swegym.cli.common import add_shared
 from pytest_swegym.cli.common import chosen
+from pytest_swegym.cli.common import chosen_function
 from pytest_swegym.cli.common import chosen_tasks
 from pytest_swegym.cli.common import open_lab
+from pytest_swegym.cli.words import spoken
 from pytest_swegym.episode import Attempt
 from pytest_swegym.errors import ConfigError
 from pytest_swegym.grading import compute_reward
@@ -36,6 +39,8 @@ from pytest_swegym.workspace import Occasion
 
 #: Seconds that a person has, if nobody says otherwise.
 _DAY = 86400.0
+#: Task ids in an error.
+_LISTED = 20
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -51,7 +56,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--protocol", default=PROTOCOL, metavar="NAME",
         help=f"how actions are written, if the player does not say: {', '.join(PROTOCOLS)}. Default: %(default)s",
     )  # fmt: skip
-    add_shared(parser, "tools", "output", "reward", "seed", "max-steps", "solve-timeout", "timeout")
+    add_shared(
+        parser, "tools", "output", "reward", "judge", "check-writer", "seed", "max-steps", "solve-timeout", "timeout"
+    )
     parser.epilog = "exit status: 0 resolved, 1 not resolved, 3 the machinery failed, 4 wrong use"
 
 
@@ -63,12 +70,13 @@ def main(options: argparse.Namespace) -> int:
     task = _timed(_pick(chosen_tasks(options), options.task), options, alone=solver.player.alone)
     run_id = time.strftime("%Y%m%d-%H%M%S")
     store = ResultStore(root=chosen(options, "output") or Path("swegym-results") / run_id)
-    lab = open_lab(options, tools=tools, grades=GradeCache.default())
+    graders = {"judge": chosen_function(options, "judge"), "check_writer": chosen_function(options, "check-writer")}
+    lab = open_lab(options, tools=tools, grades=GradeCache.default(), **graders)
     try:
         record = _played(task, solver, lab, store, options, run_id)
     finally:
         lab.close()
-    print(f"\n{outcome_table(record)}\n{explain(record)}".rstrip())
+    print(f"\n{outcome_table(record)}\n{spoken(explain(record), options)}".rstrip())
     print(f"reward {'none' if record.reward is None else f'{record.reward:g}'} ({record.reward_name})")
     print(f"record and {TRAJECTORY}: {store.folder(record.key)}")
     if record.verdict is Verdict.INFRA_ERROR:
@@ -109,7 +117,11 @@ def _pick(tasks: Sequence[Task], wanted: str | None) -> Task:
     found = exact or [task for task in tasks if task.id.endswith(f"__{wanted}")]
     if len(found) == 1:
         return found[0]
-    names = ", ".join(task.id for task in (found or tasks)[:20])
+    ids = [task.id for task in found or tasks]
+    close = difflib.get_close_matches(wanted, ids, _LISTED)
+    listed = [*close, *(each for each in ids if each not in close)]
+    more = f" ... and {len(listed) - _LISTED} more" if len(listed) > _LISTED else ""
+    names = ", ".join(listed[:_LISTED]) + more
     raise ConfigError(f"--task={wanted}: {'several are meant' if found else 'no such task'}; choose from: {names}")
 
 

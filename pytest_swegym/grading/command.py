@@ -9,7 +9,9 @@ from dataclasses import dataclass
 from dataclasses import field
 
 from pytest_swegym.errors import SpecError
+from pytest_swegym.grading.native import native
 from pytest_swegym.task import Task
+from pytest_swegym.task import TaskSpec
 
 
 _ASSIGNMENT = re.compile(r"([A-Za-z_][A-Za-z0-9_]*)=(.*)", re.DOTALL)
@@ -22,7 +24,7 @@ SCRIPTS = {"django": re.compile(r"(?:.*/)?runtests\.py"), "sympy": re.compile(r"
 _DEFAULTS = {
     "pytest": "pytest",
     "unittest": "python -m unittest",
-    "django": "./tests/runtests.py --verbosity 2",
+    "django": "python tests/runtests.py --verbosity 2",
     "sympy": "bin/test -C --verbose",
 }
 _WANTED = {
@@ -49,6 +51,12 @@ class Command:
     env: dict[str, str] = field(default_factory=dict)
     script: str = ""
     tox: str = ""
+
+
+def visible_tests(spec: TaskSpec) -> str:
+    """What a solver types to run the tests that it can see; empty for a task that no test suite decides."""
+    table = native(spec.runner)
+    return spec.test_command or (table.command if table else _DEFAULTS.get(spec.runner, ""))
 
 
 def parse_command(task: Task) -> Command:

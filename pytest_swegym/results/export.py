@@ -58,14 +58,14 @@ def chat(trajectory: Trajectory, *, system: str = SYSTEM) -> dict[str, Any]:
 
 
 def step_rows(trajectory: Trajectory) -> Iterator[dict[str, Any]]:
-    """A row for each step; ``reward`` is the step's, ``episode_reward`` the graded one."""
+    """A row for each step; ``reward`` is its own, ``episode_reward`` the graded one, ``state`` the tools' as JSON."""
     about = _about(trajectory)
     about["episode_reward"] = about.pop("reward")
     for step in trajectory.steps:
         seen = step["observation"]
         row = {**about, "step": seen["step"], "reward": step.get("reward")}
         row |= {name: step.get(name) for name in _STEP} | {name: seen.get(name) for name in _SEEN}
-        yield clean(row)
+        yield clean({**row, "state": json.dumps(seen.get("state") or {})})
 
 
 def _about(trajectory: Trajectory) -> dict[str, Any]:

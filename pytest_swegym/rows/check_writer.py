@@ -68,23 +68,29 @@ def written_checks(task: Task, writer: CheckWriter | None) -> tuple[Check, ...]:
     except SwegymError:
         raise
     except Exception as error:
-        raise GradingError(f"{task.id}: the check writer raised {type(error).__name__}: {error}") from error
-    rows = _parsed(said, task)
+        raise GradingError(f"{task.id}: {_name(writer)} raised {type(error).__name__}: {error}") from error
+    try:
+        rows = _parsed(said)
+    except (ValueError, RecursionError, ConfigError) as error:
+        wrong = f"{_name(writer)} is at fault: what it returned is no list of checks, and no JSON text of one"
+        raise GradingError(f"{task.id}: {wrong}: {error}") from None
     write_atomic(path, json.dumps({"task": task.id, "prose": task.hidden.teacher, "checks": rows}, indent=2) + "\n")
     log.warning("%s: checks were written for it; review them, and edit them if need be, in %s", task.id, path)
     return _read(path)
 
 
-def _parsed(said: Any, task: Task) -> Any:
-    try:
-        rows = json.loads(said) if isinstance(said, str) else said
-        if isinstance(rows, dict):
-            rows = rows.get("checks")
-        if not read_checks(rows, where="the check writer"):
-            raise SpecError("wrote no check", where="the check writer")
-        return rows
-    except (ValueError, RecursionError, ConfigError) as error:
-        raise GradingError(f"{task.id}: {error}") from None
+def _name(writer: CheckWriter) -> str:
+    return f"the check writer {getattr(writer, '__qualname__', None) or type(writer).__qualname__!r}"
+
+
+def _parsed(said: Any) -> Any:
+    """What a writer returned as tables. Raises :class:`ValueError`, :class:`RecursionError`, :class:`SpecError`."""
+    rows = json.loads(said) if isinstance(said, str) else said
+    if isinstance(rows, dict):
+        rows = rows.get("checks")
+    if not read_checks(rows):
+        raise SpecError("it has no check")
+    return rows
 
 
 def _read(path: Path) -> tuple[Check, ...]:

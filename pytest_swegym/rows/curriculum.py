@@ -37,18 +37,19 @@ def shipped() -> Path:
 
 
 def is_curriculum(path: Path) -> bool:
-    """Whether a file holds a curriculum: a table ``tasks`` of tables by id. A file that is no JSON is none."""
+    """Whether a file is meant to hold a curriculum: a table with ``tasks``, or with nothing. One of no JSON is none."""
     if path.suffix != ".json":
         return False
     try:
         # Rows of data sets are large, and none of theirs begins so.
         with path.open("rb") as file:
-            if b'"tasks"' not in file.read(4096):
+            start = file.read(4096)
+            if b'"tasks"' not in start and start.split() not in ([b"{}"], [b"{", b"}"]):
                 return False
         data = json.loads(read_text(path))
     except (OSError, ValueError, RecursionError, SpecError):
         return False
-    return isinstance(data, dict) and isinstance(data.get("tasks"), dict)
+    return isinstance(data, dict) and "instance_id" not in data and (not data or "tasks" in data)
 
 
 def curriculum_entries(path: Path) -> list[Entry]:
@@ -74,9 +75,11 @@ def read_curriculum(path: Path) -> dict[str, dict[str, Any]]:
 
 def _read(path: Path) -> tuple[str, dict[str, dict[str, Any]]]:
     try:
-        data = json.loads(read_text(path))
+        data = json.loads(read_text(path), object_pairs_hook=_each_once)
     except (ValueError, RecursionError) as error:
         raise SpecError(f"not valid JSON: {error}", where=str(path)) from None
+    if data == {}:
+        raise SpecError("expected a table 'tasks' of tasks by id", where=str(path))
     reader = f.Fields(data, where=str(path))
     name = reader.take("name", f.text, path.stem)
     tables = reader.require("tasks", _table)
@@ -181,8 +184,18 @@ class _Texts:
 
 def _table(value: Any) -> dict[str, Any]:
     if not isinstance(value, dict):
-        raise TypeError("must be a table of tasks by id")
+        raise TypeError("expected a table 'tasks' of tasks by id")
     return value
+
+
+def _each_once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    """A JSON object in which no name is there twice: the later would silently take the place of the earlier."""
+    found = dict(pairs)
+    if len(found) < len(pairs):
+        names = [name for name, _ in pairs]
+        twice = next(name for name in names if names.count(name) > 1)
+        raise ValueError(f"{twice!r} is there twice in one table; each may be there once")
+    return found
 
 
 def _lines(path: Path) -> dict[str, int]:

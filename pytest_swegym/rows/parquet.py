@@ -22,7 +22,7 @@ STEPS = {
     **_ABOUT, "episode_reward": "float64", "step": "int64", "action": "string", "kind": "string", "text": "string",
     "output": "string", "exit_code": "int64", "timed_out": "bool", "diff": "string", "tree": "string",
     "notice": "string", "terminated": "bool", "truncated": "bool", "ending": "string", "started_at": "float64",
-    "seconds": "float64",
+    "seconds": "float64", "state": "string",
 }  # fmt: skip
 #: The columns of a row for each episode; ``tools`` is JSON.
 EPISODES = {**_ABOUT, "steps": "int64", "messages": "messages", "tools": "json"}

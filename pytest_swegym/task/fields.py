@@ -50,6 +50,8 @@ class Fields:
         value = self.take(names, convert, None)
         if value is None or value == "":
             first = names if isinstance(names, str) else names[0]
+            for typo in difflib.get_close_matches(first, [name for name in self._data if name != first], 1, 0.65):
+                raise self.error(typo, f"unknown field; did you mean {first!r}?")
             raise self.error(first, "is required")
         return value
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import re
 from collections.abc import Callable
 from collections.abc import Mapping
@@ -19,6 +20,8 @@ from pytest_swegym.tools.spec import TYPES
 from pytest_swegym.tools.spec import Argument
 from pytest_swegym.tools.spec import Tool
 
+
+log = logging.getLogger("pytest_swegym.tools")
 
 #: Bytes of the largest config.yaml that is read.
 _LIMIT = 2**20
@@ -97,6 +100,8 @@ def _tool(name: Any, entry: Any, folder: str, where: str | None) -> Tool:
         end_name=end_name,
     )
     reader.end()
+    if not tool.docstring:
+        log.warning("%s: tools.%s: has no docstring: no player is told what it does", where, name)
     _check_arguments(tool, reader)
     _check_signature(tool, reader)
     return tool

@@ -21,6 +21,8 @@ from pytest_swegym.tools.config import read_config
 SHIPPED = Path(__file__).parent / "shipped"
 #: The folder that every other one may build on: shared state for commands and for Python.
 CORE = "registry"
+#: The folder that tells of all others; with every toolset, unless another brings a tool of that name.
+SUPPORT = "support"
 #: Limits of one folder.
 _BYTES, _FILES = 64 * 2**20, 10_000
 _IGNORED = {"__pycache__", ".git", ".DS_Store"}

@@ -20,6 +20,7 @@ from pytest_swegym.environments.steps import Build
 from pytest_swegym.environments.steps import building
 from pytest_swegym.environments.steps import finish
 from pytest_swegym.errors import EnvironmentBuildError
+from pytest_swegym.grading.command import visible_tests
 from pytest_swegym.sandbox.base import HOME as SANDBOX_HOME
 from pytest_swegym.sandbox.base import Backend
 from pytest_swegym.sandbox.base import Snapshot
@@ -42,13 +43,6 @@ ENDED = f"{HOME}/ended"
 #: Raised whenever the way of installing changes, so that old layers are not taken for new ones.
 _VERSION = 3
 _BIN = f"{HOME}/bin"
-#: The repository's own tests, for runners that need no command of the task's own.
-_TEST_COMMANDS = {
-    "pytest": "python -m pytest",
-    "unittest": "python -m unittest",
-    "django": "python tests/runtests.py --verbosity 2",
-    "sympy": "bin/test -C --verbose",
-}
 #: What install scripts of SWE-agent's folders expect to be set; they write it to the shared state.
 _SEEN_BY_INSTALL = {"WINDOW": "100", "OVERLAP": "2"}
 # Variables before and after, apart by an empty entry, once the script has come to its end.
@@ -89,7 +83,7 @@ def install(
     offline: bool,
 ) -> Snapshot:
     """See :meth:`pytest_swegym.tools.Toolset.install`."""
-    state = {"ROOT": spec.workdir, "TEST_COMMAND": spec.test_command or _TEST_COMMANDS.get(spec.runner, "")}
+    state = {"ROOT": spec.workdir, "TEST_COMMAND": visible_tests(spec)}
     key = content_key("tools", _VERSION, snapshot.key, tools_key, state)
     found = backend.find(key)
     if found is not None:

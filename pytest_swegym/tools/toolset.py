@@ -18,6 +18,7 @@ from pytest_swegym.tools.call import command_line
 from pytest_swegym.tools.call import with_here_documents
 from pytest_swegym.tools.folder import CORE
 from pytest_swegym.tools.folder import SHIPPED
+from pytest_swegym.tools.folder import SUPPORT
 from pytest_swegym.tools.folder import ToolFolder
 from pytest_swegym.tools.folder import read_folder
 from pytest_swegym.tools.install import install
@@ -61,6 +62,8 @@ class Toolset:
                 paths = f"{str(first.path)!r} and {str(folder.path)!r}"
                 raise ToolError(f"two tool folders are called {folder.name!r}: {paths}")
             waiting += [_required(name, folder) for name in folder.config.requires if _known(name) not in chosen]
+        if not any(SUPPORT in (folder.name, *folder.commands) for folder in chosen.values()):
+            chosen[SUPPORT] = read_folder(SHIPPED / SUPPORT)
         folders = _in_order(chosen)
         key = content_key("tools", [folder.key for folder in folders])
         return cls(folders=folders, tools=MappingProxyType(_tools(folders)), key=key)

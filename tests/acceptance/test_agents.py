@@ -165,24 +165,27 @@ def test_a_person_plays_through_a_pipe(rows: Path) -> None:
     lines = [
         "cd tests && X=5", ":undo", "pwd; echo X=$X.", ":nonsense",
         ":write calc.py", "def add(a, b):", "    return a + b", "def twice(a):", "    return a * 2", ":end",
-        ":diff", ":tests", "echo 'two", "lines'", ":undo", ":help", ":submit",
+        ":diff", ":tests", "echo 'two", "lines'", ":undo 9", ":undo 2", ":forfeit now", "submit",
+        "for i in 1 2; do", "echo n$i", "done", ":help", ":submit",
     ]  # fmt: skip
     done = subprocess.run(command(rows), input="\n".join(lines), capture_output=True, text=True)
     assert done.returncode == 0, done.stdout + done.stderr
     for text in (
         "add(1, 2) is -1", "Back at step 0.", "/testbed\nX=.", ":nonsense: there is no such word", "+    return a + b",
-        "The task names no command", "two\nlines\n", "Back at step 2.", "take the last step back", "Submitted.",
-        "calc-1: resolved", "reward 1 (resolved)",
+        "Ran 1 test", "two\nlines\n", "the last 4 can be", "Taken back: echo 'two ...\nBack at step 2.",
+        "nothing may come after :forfeit", "Did you mean :submit?", "n1\nn2\n", "take the last N steps back",
+        "Submitted.", "calc-1: resolved", "reward 1 (resolved)",
     ):  # fmt: skip
         assert text in done.stdout
     told = read_trajectory(rows.parent / "out" / "attempts" / "calc-1" / TRAJECTORY)
-    assert [step["kind"] for step in told.steps] == ["Command", "WriteFile", "Submit"]
+    assert [step["kind"] for step in told.steps] == ["Command", "WriteFile", "Command", "Command", "Submit"]
 
 
 @one_backend
 def test_a_pipe_that_ends_forfeits(rows: Path) -> None:
-    done = subprocess.run(command(rows), input="ls\n", capture_output=True, text=True)
+    done = subprocess.run(command(rows), input="ls\nif true", capture_output=True, text=True)
     assert done.returncode == 1
+    assert "The command was not finished; it is dropped." in done.stdout
     assert "submit your work (s), forfeit (f)" in done.stdout
     assert "Forfeited" in done.stdout
 

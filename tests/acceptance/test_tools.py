@@ -213,7 +213,7 @@ def test_the_visible_tests_run_and_the_hidden_ones_are_not_there(play: Player) -
     assert "Ran 1 test" in play("tests", args=["tests.test_calc.TestCalc.test_twice"])
     assert "has no attribute 'test_add'" in play.fails("tests", args=["tests.test_calc.TestCalc.test_add"])
     play.type("_write_env TEST_COMMAND ''")
-    assert "no test command" in play.fails("tests")
+    assert "no tests that can be seen" in play.fails("tests")
 
 
 @on_bubblewrap

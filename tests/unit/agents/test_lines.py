@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pytest_swegym.agents.human import unfinished
+from pytest_swegym.agents.lines import unfinished
 
 
 @pytest.mark.parametrize(

@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+import argparse
+import json
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 
 from pytest_swegym.__main__ import main
 from pytest_swegym._support.loading import load
 from pytest_swegym.cli import COMMANDS
+from pytest_swegym.cli.words import spoken
 
 
 def test_every_command_is_there() -> None:
@@ -42,3 +46,18 @@ def test_module_runs() -> None:
     result = subprocess.run([sys.executable, "-m", "pytest_swegym", "--help"], capture_output=True, text=True)
     assert result.returncode == 0
     assert "swegym COMMAND" in result.stdout
+
+
+def test_options_are_called_as_the_command_has_them() -> None:
+    options = argparse.Namespace(swegym_judge=None, swegym_check_writer=None)
+    told = spoken("give --swegym-judge=a:b or --swegym-check-writer=a:b, no --swegym-tasks", options)
+    assert told == "give --judge=a:b or --check-writer=a:b, no --swegym-tasks"
+
+
+def test_a_task_that_is_not_there_shows_the_nearest_first(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    tasks = {str(number): {"description": "d", "test": "t"} for number in range(30)}
+    (tmp_path / "course.json").write_text(json.dumps({"tasks": tasks}))
+    assert main(["play", str(tmp_path / "course.json"), "--task=course__277"]) == 4
+    told = capsys.readouterr().err
+    assert "no such task; choose from: course__27, " in told
+    assert told.endswith(" ... and 10 more\n")

@@ -101,6 +101,8 @@ def test_texts_are_lines_or_files_beside_it(tmp_path: Path) -> None:
     [
         ({"descripton": "x"}, "task '1': descripton: unknown field; did you mean 'description'"),
         ({"description": None}, "task '1': description: is required"),
+        ({"description": None, "descripton": "x"}, "task '1': descripton: unknown field; did you mean 'description'"),
+        ({"checks": [{"name": "a", "rum": "b"}]}, r"task '1': checks\[0\].rum: unknown field; did you mean 'run'"),
         ({"checks": [{"name": "a"}]}, r"task '1': checks\[0\].run: is required"),
         ({"solution": {"from": "../secret"}}, "solution: '../secret' lies outside of the curriculum's folder"),
         ({"solution": {"from": "link"}}, "solution: 'link' lies outside of the curriculum's folder"),
@@ -122,7 +124,7 @@ def test_what_is_wrong_is_named(tmp_path: Path, fields: dict[str, Any], message:
 @pytest.mark.parametrize(
     ("tasks", "message"),
     [
-        ([], "tasks: must be a table"),
+        ([], "tasks: expected a table 'tasks'"),
         ({}, "holds no task"),
         ({"a b": FIRST}, "a b: the id"),
         ({"1": 3}, "task '1': ex"),
@@ -131,6 +133,29 @@ def test_what_is_wrong_is_named(tmp_path: Path, fields: dict[str, Any], message:
 def test_a_wrong_table_is_named(tmp_path: Path, tasks: Any, message: str) -> None:
     with pytest.raises(SpecError, match=message):
         curriculum_entries(write(tmp_path, tasks))
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("{}", "expected a table 'tasks'"),
+        ("{\n}\n", "expected a table 'tasks'"),
+        ('{"tasks": [{}]}', "tasks: expected a table 'tasks'"),
+        ('{"tasks": {"1": {"description": "a"}, "1": {}}}', "'1' is there twice"),
+    ],
+)
+def test_a_file_that_is_no_curriculum_says_what_one_is(tmp_path: Path, text: str, message: str) -> None:
+    (tmp_path / "course.json").write_text(text)
+    with pytest.raises(SpecError, match=message):
+        load(str(tmp_path / "course.json"), RowOptions())
+
+
+def test_a_writer_that_returns_something_else_is_named(tmp_path: Path) -> None:
+    def scribe(*texts: str) -> str:
+        return "Sorry, I cannot"
+
+    with pytest.raises(GradingError, match=r"the check writer '.*scribe' is at fault: what it returned is no list"):
+        written_checks(prose(tmp_path), scribe)
 
 
 def prose(tmp_path: Path) -> Task:
@@ -170,5 +195,5 @@ def test_a_writer_that_writes_no_checks_is_nobodys_wrong_answer(tmp_path: Path, 
 
 
 def test_a_writer_that_raises_is_named(tmp_path: Path) -> None:
-    with pytest.raises(GradingError, match="the check writer raised ZeroDivisionError"):
+    with pytest.raises(GradingError, match=r"the check writer '.*lambda>' raised ZeroDivisionError"):
         written_checks(prose(tmp_path), lambda *texts: 1 / 0)

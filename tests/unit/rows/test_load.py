@@ -128,6 +128,6 @@ def test_both_kinds_in_a_folder_are_told_apart(write_rows: Write, tmp_path: Path
 def test_names() -> None:
     assert all(map(is_source, ("lite", "Verified", "SWE-bench/SWE-bench_Lite", "owner/name")))
     assert not any(map(is_source, ("light", "a/b/c", "../x", "shop:all")))
-    assert unknown_source("veriffied").startswith("did you mean 'verified'? known: lite, verified, full,")
-    with pytest.raises(ConfigError, match="known: lite"):
+    assert unknown_source("veriffied").startswith("did you mean 'verified'? known: curriculum, lite, verified, full,")
+    with pytest.raises(ConfigError, match="known: curriculum, lite"):
         load("light", row_options())

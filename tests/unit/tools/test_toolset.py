@@ -26,15 +26,15 @@ def order(*names: Path | str, root: Path | None = None) -> list[str]:
 
 
 def test_the_core_is_first_and_what_is_required_comes_before() -> None:
-    assert order("windowed_edit", "search") == ["registry", "windowed", "windowed_edit", "search"]
-    assert order() == order("registry") == ["registry"]
+    assert order("windowed_edit", "search") == ["registry", "windowed", "windowed_edit", "search", "support"]
+    assert order() == order("registry") == ["registry", "support"]
     assert order("edit_anthropic", "windowed_edit_linting") == order("edit", "windowed_edit")
 
 
 def test_a_folder_is_relative_to_the_root_and_a_shipped_name_goes_first(folder: Folder, tmp_path: Path) -> None:
     folder(name="mine")
     folder(NONE, name="search")
-    assert order("mine", root=tmp_path) == ["registry", "mine"]
+    assert order("mine", root=tmp_path) == ["registry", "mine", "support"]
     assert "find_file" in Toolset.load(["search"], tmp_path).tools
     assert "find_file" not in Toolset.load(["./search"], tmp_path).tools
 
@@ -51,13 +51,19 @@ def test_a_folder_comes_after_the_one_whose_module_it_imports(folder: Folder) ->
     config = "tools:\n  edit:\n    docstring: x\n"
     user = folder(config, name="a_user", bin=script)
     library = folder(NONE, name="z_library", files={"lib/panes.py": "class Pane: pass\n"})
-    assert order(user, library) == ["registry", "z_library", "a_user"]
+    assert order(user, library) == ["registry", "z_library", "a_user", "support"]
 
 
 def test_a_core_of_the_users_own_is_left_out(folder: Folder) -> None:
     own = folder(NONE, name="registry", bin={"_read_env": "#!/bin/sh\n"})
     loaded = Toolset.load([str(own)])
-    assert [found.path for found in loaded.folders] == [SHIPPED / "registry"]
+    assert [found.path for found in loaded.folders] == [SHIPPED / "registry", SHIPPED / "support"]
+
+
+def test_support_is_always_there_unless_another_folder_brings_it(folder: Folder) -> None:
+    assert "support" in Toolset.load(["search"]).tools
+    own = folder("tools:\n  support:\n    docstring: mine\n", name="mine", bin={"support": "#!/bin/sh\n"})
+    assert Toolset.load([str(own)]).tools["support"].docstring == "mine"
 
 
 def test_a_circle_is_an_error(folder: Folder) -> None:
@@ -91,7 +97,7 @@ def test_two_of_a_name_are_an_error(folder: Folder) -> None:
         order(one, two)
     with pytest.raises(ToolError, match="two tool folders are called 'one': "):
         order(one, folder(name="deeper/one"))
-    assert order(one, one) == ["registry", "one"]
+    assert order(one, one) == ["registry", "one", "support"]
     helper = folder(NONE, name="helper", bin={"find_file": ""})
     with pytest.raises(ToolError, match="two tool folders bring 'find_file': 'search' and 'helper'"):
         order("search", helper)
@@ -167,7 +173,7 @@ def test_the_examples_of_the_manual_work(folder: Folder, capsys: pytest.CaptureF
     loaded = Toolset.load(
         [str(folder(greet, name="a", bin={"greet": ""})), str(folder(note, name="b", bin={"note": ""}))]
     )
-    assert [found.name for found in loaded.folders] == ["registry", "windowed", "a", "b"]
+    assert [found.name for found in loaded.folders] == ["registry", "windowed", "a", "b", "support"]
     assert loaded.command("greet", {"name": "x", "times": 2}) == "greet x 2"
     assert loaded.typed("note plan\nfirst\nend_of_note") == "note plan << 'end_of_note'\nfirst\nend_of_note"
 
