@@ -53,7 +53,11 @@ def memory_of_tree(pid: int) -> float:
 
 def descendants(pid: int) -> list[int]:
     found: list[int] = []
-    for task in Path(f"/proc/{pid}/task").glob("*/children"):
+    try:
+        tasks = list(Path(f"/proc/{pid}/task").glob("*/children"))
+    except OSError:  # it has ended meanwhile
+        return found
+    for task in tasks:
         try:
             children = [int(child) for child in task.read_text().split()]
         except OSError:
