@@ -26,6 +26,7 @@ from pytest_swegym.lab import Lab
 from pytest_swegym.results import ResultStore
 from pytest_swegym.results.cache import GradeCache
 from pytest_swegym.results.text import explain
+from pytest_swegym.results.text import log_tail
 from pytest_swegym.results.text import outcome_table
 from pytest_swegym.session import PROTOCOLS
 from pytest_swegym.session import load_protocol
@@ -39,6 +40,8 @@ from pytest_swegym.workspace import Occasion
 
 #: Seconds that a person has, if nobody says otherwise.
 _DAY = 86400.0
+#: Lines of what a step of the machinery printed before it failed.
+_TAIL = 15
 #: Task ids in an error.
 _LISTED = 20
 
@@ -77,6 +80,8 @@ def main(options: argparse.Namespace) -> int:
     finally:
         lab.close()
     print(f"\n{outcome_table(record)}\n{spoken(explain(record), options)}".rstrip())
+    if record.verdict is Verdict.INFRA_ERROR and (printed := (record.error or "").partition("\n")[2]):
+        print(f"the last that was printed:\n{log_tail(printed.encode('utf-8', 'replace'), _TAIL)}")
     print(f"reward {'none' if record.reward is None else f'{record.reward:g}'} ({record.reward_name})")
     print(f"record and {TRAJECTORY}: {store.folder(record.key)}")
     if record.verdict is Verdict.INFRA_ERROR:
