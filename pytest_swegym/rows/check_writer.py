@@ -28,8 +28,8 @@ log = logging.getLogger("pytest_swegym.checks")
 #: Called with the prose, the title and the description of a task; returns checks as tables, or as their JSON text.
 CheckWriter = Callable[[str, str, str], Any]
 UNDECIDED = (
-    "nothing but prose says how to check it; give --swegym-judge=module:attr or --swegym-check-writer=module:attr,"
-    " or write checks for it"
+    "nothing but prose says how to check it; give --swegym-judge=module:attr or --swegym-check-writer=module:attr"
+    " (an environment: judge= or check_writer=), or write checks for it"
 )
 
 

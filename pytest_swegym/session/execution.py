@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import logging
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
@@ -24,9 +25,15 @@ if TYPE_CHECKING:
     from pytest_swegym.tools import Toolset
 
 
+log = logging.getLogger("pytest_swegym.session")
+
 #: Where the tools ``submit`` and ``forfeit`` say that the episode is to end.
 _ENDED = f"{HOME}/tools/ended"
-_TREE = 'rm -rf "$GIT_DIR/index.lock"; git add -A -- . >/dev/null 2>&1; git write-tree 2>/dev/null'
+# A lock is what a git that was ended leaves behind.
+_TREE = (
+    'lock=$GIT_DIR/index.lock; { [ ! -e "$lock" ] && [ ! -L "$lock" ]; } || rm -rf "$lock"; '
+    "git add -A -- . >/dev/null 2>&1; git write-tree 2>/dev/null"
+)
 #: Seconds for each look at what an action has left.
 _PATIENCE = 30.0
 #: Bytes of what state commands print.
@@ -54,6 +61,7 @@ class Execution:
         self._task, self._workspace, self._tools, self._limits = task, workspace, tools, limits
         self._shell: Shell | None = None
         self._watcher: Shell | None = None
+        self._warned: set[str] = set()
 
     def run(self, action: a.Action, *, within: float | None) -> Seen:
         """Do it; ``within`` so many seconds, if less than the limit of a command is left."""
@@ -155,8 +163,12 @@ class Execution:
             try:
                 state = json.loads(printed)
             except ValueError:
-                continue
-            found.update(state if isinstance(state, dict) else {})
+                state = None
+            if isinstance(state, dict):
+                found.update(state)
+            elif command not in self._warned:
+                self._warned.add(command)
+                log.warning("a state command of the tools printed no JSON object: %.200r", printed)
         return found
 
     def state(self) -> bytes:

@@ -6,6 +6,7 @@ import json
 from collections.abc import Callable
 from collections.abc import Iterator
 from contextlib import ExitStack
+from pathlib import Path
 
 import pytest
 
@@ -361,6 +362,27 @@ def test_a_tool_can_end_the_episode_and_nothing_else_is_taken_for_its_word(toole
         assert workspace.diff() == ""
         session.close()
     tooled.release(task)
+
+
+@pytest.mark.usefixtures("tooled")  # for its look at whether bubblewrap works here
+def test_a_state_command_that_prints_no_table_is_told_of_once(
+    tmp_path: Path, task: Task, caplog: pytest.LogCaptureFixture
+) -> None:
+    (tmp_path / "mine" / "bin").mkdir(parents=True)
+    (tmp_path / "mine" / "config.yaml").write_text("tools: {}\nstate_command: echo nonsense\n")
+    lab = Lab(make_backend("bubblewrap"), tools=Toolset.load([str(tmp_path / "mine")]))
+    try:
+        prepared, protocol = lab.prepare(task), load_protocol("json")(lab.tools)
+        with (
+            lab.workspace(task.spec, prepared.solving) as workspace,
+            Session(task.spec, workspace, protocol) as session,
+        ):
+            session.begin()
+            assert [dict(run(session, "true").observation.state) for _ in range(2)] == [{}, {}]
+    finally:
+        lab.close()
+    told = [each.getMessage() for each in caplog.records if "nonsense" in each.getMessage()]
+    assert told == ["a state command of the tools printed no JSON object: b'nonsense\\n'"]
 
 
 @one_backend
