@@ -221,7 +221,9 @@ class Screen:
         """Wait for a text after the last that was waited for; fails with all that was printed."""
         until = time.monotonic() + 60
         while text not in self.seen[self._from :]:
-            if not select.select([self._handle], [], [], max(until - time.monotonic(), 0))[0]:
+            waiting = select.poll()  # select() cannot wait for descriptors above 1023
+            waiting.register(self._handle, select.POLLIN)
+            if not waiting.poll(max(until - time.monotonic(), 0) * 1000):
                 pytest.fail(f"{text!r} did not come:\n{self.seen}")
             try:
                 self.seen += os.read(self._handle, 65536).decode("utf-8", "replace")
