@@ -71,6 +71,14 @@ class Prepared:
         return self.tooled or self.snapshot
 
 
+@dataclass(slots=True, kw_only=True)
+class _Hold:
+    """A snapshot that is kept for so many attempts; one lease for all of them."""
+
+    release: Callable[[], None]
+    users: int = 0
+
+
 class Lab:
     """What all attempts of a run share: the backend, and every task prepared once. Safe to use from several threads.
 
@@ -106,7 +114,7 @@ class Lab:
         self._source_options: dict[str, Any] = {"mirror": mirror, "offline": offline, "root": root}
         self._prepared: dict[str, Prepared] = {}
         self._disk = disk or Disk([backend], None)
-        self._holds: dict[str, list[Callable[[], None]]] = defaultdict(list)
+        self._holds: dict[str, _Hold] = {}
         self._locks: defaultdict[str, threading.Lock] = defaultdict(threading.Lock)
 
     def prepare(self, task: Task) -> Prepared:
@@ -127,22 +135,28 @@ class Lab:
         return prepared
 
     def _hold(self, name: str, prepared: Prepared, *, again: bool = False) -> bool:
-        """Keep the snapshot for an attempt; false if it went since an earlier one, to make room on the disk."""
+        """Keep the snapshot for one more attempt; false if it went since an earlier one, to make room on the disk."""
         if not isinstance(self.backend, Keeper):
             return True
-        release = self.backend.hold(prepared.solving)
-        if again and self.backend.find(prepared.solving.key) is None:
-            release()
-            return False
-        self._holds[name].append(release)
+        hold = self._holds.get(name)
+        if hold is None:
+            hold = _Hold(release=self.backend.hold(prepared.solving))
+            if again and self.backend.find(prepared.solving.key) is None:
+                hold.release()
+                return False
+            self._holds[name] = hold
+        hold.users += 1
         return True
 
     def release(self, task: Task) -> None:
         """One attempt has ended that called :meth:`prepare`: what it was prepared from may go for a disk budget."""
         name = _name(task)
         with self._locks[name]:
-            if self._holds[name]:
-                self._holds[name].pop()()
+            hold = self._holds.get(name)
+            if hold is not None:
+                hold.users -= 1
+                if not hold.users:
+                    self._holds.pop(name).release()
 
     def _prepare(self, task: Task) -> Prepared:
         concrete, snapshot, environment = self.located(task)
@@ -228,9 +242,8 @@ class Lab:
 
     def close(self) -> None:
         """End every sandbox of the run. Twice is fine."""
-        for holds in list(self._holds.values()):
-            while holds:
-                holds.pop()()
+        while self._holds:
+            self._holds.popitem()[1].release()
         self.backend.close()
 
 
