@@ -5,7 +5,6 @@ from __future__ import annotations
 import logging
 
 from pytest_swegym._support.keys import content_key
-from pytest_swegym._support.locks import key_lock
 from pytest_swegym.environments.basegit import BASE_GIT
 from pytest_swegym.environments.basegit import TRUST
 from pytest_swegym.environments.basegit import commit_tree
@@ -14,6 +13,7 @@ from pytest_swegym.environments.repository import precompile
 from pytest_swegym.environments.steps import Build
 from pytest_swegym.environments.steps import building
 from pytest_swegym.environments.steps import finish
+from pytest_swegym.environments.steps import made_once
 from pytest_swegym.sandbox.base import Backend
 from pytest_swegym.sandbox.base import Snapshot
 from pytest_swegym.task import TaskSpec
@@ -31,13 +31,8 @@ def with_base_patch(spec: TaskSpec, snapshot: Snapshot, patch: str, backend: Bac
     Raises :class:`EnvironmentBuildError` if the patch does not apply, or :class:`SandboxError`.
     """
     key = content_key("base patch", VERSION, snapshot.key, spec.workdir, patch)
-    found = backend.find(key)
-    if found is not None:
-        return found
-    with key_lock(f"build-{backend.name}-{key}"):
-        found = backend.find(key)
-        if found is not None:
-            return found
+
+    def make() -> Snapshot:
         log.info("preparing %s: applying the patch that makes its base", spec.instance_id)
         # Nothing is fetched here, and the repository's code runs when its tests are collected: no network.
         with building(backend, snapshot, spec, offline=True) as build:
@@ -49,6 +44,8 @@ def with_base_patch(spec: TaskSpec, snapshot: Snapshot, patch: str, backend: Bac
             precompile(build, spec, snapshot.python)
             what = f"{spec.instance_id}: with its base patch"
             return finish(build, backend, key, env=snapshot.env, python=snapshot.python, kind="repository", title=what)
+
+    return made_once(backend, key, make)
 
 
 def _tracked(build: Build, workdir: str) -> set[bytes]:

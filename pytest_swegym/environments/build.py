@@ -5,12 +5,12 @@ from __future__ import annotations
 import logging
 
 from pytest_swegym._support.keys import content_key
-from pytest_swegym._support.locks import key_lock
 from pytest_swegym.environments.programs import ensure_programs
 from pytest_swegym.environments.steps import UV
 from pytest_swegym.environments.steps import Build
 from pytest_swegym.environments.steps import building
 from pytest_swegym.environments.steps import finish
+from pytest_swegym.environments.steps import made_once
 from pytest_swegym.errors import EnvironmentBuildError
 from pytest_swegym.sandbox.base import VENV
 from pytest_swegym.sandbox.base import Backend
@@ -42,13 +42,8 @@ def prepare_environment(spec: TaskSpec, backend: Backend, *, offline: bool = Fal
     }
     own = needs_virtualenv(spec)
     key = content_key("environment", VERSION, base.key, own, wanted)
-    found = backend.find(key)
-    if found is not None:
-        return found
-    with key_lock(f"build-{backend.name}-{key}"):
-        found = backend.find(key)
-        if found is not None:
-            return found
+
+    def make() -> Snapshot:
         if offline and (packages or own):
             what = f"{title(spec)} with {', '.join(packages) or 'pip'}"
             raise EnvironmentBuildError(
@@ -62,6 +57,8 @@ def prepare_environment(spec: TaskSpec, backend: Backend, *, offline: bool = Fal
             more = f" with {', '.join(packages)}" if packages else ""
             what = f"{spec.instance_id}: {title(spec)}{more}"
             return finish(build, backend, key, env=env, python=python, kind="environment", title=what)
+
+    return made_once(backend, key, make)
 
 
 def needs_virtualenv(spec: TaskSpec) -> bool:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import logging
 
 from pytest_swegym._support.keys import content_key
-from pytest_swegym._support.locks import key_lock
 from pytest_swegym.environments.activation import activation
 from pytest_swegym.environments.basegit import EXCLUDE
 from pytest_swegym.environments.basegit import TRUST
@@ -17,6 +16,7 @@ from pytest_swegym.environments.repository import precompile
 from pytest_swegym.environments.steps import Build
 from pytest_swegym.environments.steps import building
 from pytest_swegym.environments.steps import finish
+from pytest_swegym.environments.steps import made_once
 from pytest_swegym.errors import EnvironmentBuildError
 from pytest_swegym.sandbox.base import Backend
 from pytest_swegym.sandbox.base import Snapshot
@@ -81,13 +81,8 @@ def prepare_prebuilt(spec: TaskSpec, backend: Backend) -> Snapshot:
     key = content_key(
         "prebuilt", VERSION, _VERSION, base.key, spec.workdir, spec.base_commit, spec.runner, env, EXCLUDE
     )
-    found = backend.find(key)
-    if found is not None:
-        return found
-    with key_lock(f"build-{backend.name}-{key}"):
-        found = backend.find(key)
-        if found is not None:
-            return found
+
+    def make() -> Snapshot:
         log.info("preparing %s from image %s", spec.instance_id, spec.environment.prebuilt)
         # Nothing is fetched here, and the repository's code runs when its tests are collected: no network.
         with building(backend, base, spec, offline=True) as build:
@@ -99,8 +94,10 @@ def prepare_prebuilt(spec: TaskSpec, backend: Backend) -> Snapshot:
             precompile(build, spec, python)
             record_base(build, spec.workdir)
             what = f"{spec.instance_id}: {spec.environment.prebuilt}"
-            env = {**base.env, **active, **env}
-            return finish(build, backend, key, env=env, python=python, kind="repository", title=what)
+            every = {**base.env, **active, **env}
+            return finish(build, backend, key, env=every, python=python, kind="repository", title=what)
+
+    return made_once(backend, key, make)
 
 
 def _one_commit(build: Build, spec: TaskSpec) -> None:

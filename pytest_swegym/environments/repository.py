@@ -7,7 +7,6 @@ import tempfile
 from pathlib import Path
 
 from pytest_swegym._support.keys import content_key
-from pytest_swegym._support.locks import key_lock
 from pytest_swegym.environments.basegit import EXCLUDE
 from pytest_swegym.environments.basegit import record_base
 from pytest_swegym.environments.build import VERSION
@@ -16,6 +15,7 @@ from pytest_swegym.environments.start import require_programs
 from pytest_swegym.environments.steps import Build
 from pytest_swegym.environments.steps import building
 from pytest_swegym.environments.steps import finish
+from pytest_swegym.environments.steps import made_once
 from pytest_swegym.sandbox.base import Backend
 from pytest_swegym.sandbox.base import Snapshot
 from pytest_swegym.sources import Source
@@ -37,13 +37,8 @@ def prepare_repository(
     own = [dict(spec.files), list(spec.environment.needs)]
     parts = [environment.key, source.key(), spec.workdir, spec.runner, install, EXCLUDE, *(own if any(own) else ())]
     key = content_key("repository", VERSION, *parts)
-    found = backend.find(key)
-    if found is not None:
-        return found
-    with key_lock(f"build-{backend.name}-{key}"):
-        found = backend.find(key)
-        if found is not None:
-            return found
+
+    def make() -> Snapshot:
         log.info("preparing %s (%s)", spec.instance_id, source.description)
         with (
             building(backend, environment, spec, offline=offline, network=bool(install)) as build,
@@ -62,6 +57,8 @@ def prepare_repository(
             return finish(
                 build, backend, key, env=environment.env, python=environment.python, kind="repository", title=what
             )
+
+    return made_once(backend, key, make)
 
 
 def precompile(build: Build, spec: TaskSpec, python: str) -> None:

@@ -7,13 +7,13 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from pytest_swegym._support.keys import content_key
-from pytest_swegym._support.locks import key_lock
 from pytest_swegym._support.trees import text_mode
 from pytest_swegym.environments.basegit import record_again
 from pytest_swegym.environments.build import VERSION
 from pytest_swegym.environments.steps import Build
 from pytest_swegym.environments.steps import building
 from pytest_swegym.environments.steps import finish
+from pytest_swegym.environments.steps import made_once
 from pytest_swegym.environments.variables import variables
 from pytest_swegym.errors import EnvironmentBuildError
 from pytest_swegym.sandbox.base import Backend
@@ -54,13 +54,8 @@ def with_setup(spec: TaskSpec, snapshot: Snapshot, script: str, backend: Backend
     Raises :class:`EnvironmentBuildError` with the script's output if it fails, or :class:`SandboxError`.
     """
     key = content_key("setup", VERSION, snapshot.key, spec.workdir, spec.shell, dict(spec.environment.env), script)
-    found = backend.find(key)
-    if found is not None:
-        return found
-    with key_lock(f"build-{backend.name}-{key}"):
-        found = backend.find(key)
-        if found is not None:
-            return found
+
+    def make() -> Snapshot:
         log.info("preparing %s: making its start state", spec.instance_id)
         with building(backend, snapshot, spec, network=False) as build:
             argv = shell_argv(script, spec.shell)
@@ -69,3 +64,5 @@ def with_setup(spec: TaskSpec, snapshot: Snapshot, script: str, backend: Backend
             record_again(build, spec.workdir)
             what = f"{spec.instance_id}: its start state"
             return finish(build, backend, key, env=snapshot.env, python=snapshot.python, kind="repository", title=what)
+
+    return made_once(backend, key, make)

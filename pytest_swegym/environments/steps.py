@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import time
+from collections.abc import Callable
 from collections.abc import Iterator
 from collections.abc import Mapping
 from collections.abc import Sequence
@@ -12,6 +13,7 @@ from dataclasses import dataclass
 from dataclasses import field
 from pathlib import Path
 
+from pytest_swegym._support.locks import key_lock
 from pytest_swegym._support.shelf import Shelf
 from pytest_swegym.errors import EnvironmentBuildError
 from pytest_swegym.sandbox.base import HOME
@@ -85,6 +87,15 @@ def finish(
     saved = backend.save(build.sandbox, key, env=env, python=python)
     Shelf(backend.name).write(key, kind=kind, title=redact(title))
     return saved
+
+
+def made_once(backend: Backend, key: str, make: Callable[[], Snapshot]) -> Snapshot:
+    """The saved snapshot ``key``; if no process made it before, ``make`` does, while others that want it wait."""
+    found = backend.find(key)
+    if found is not None:
+        return found
+    with key_lock(f"build-{backend.name}-{key}"):
+        return backend.find(key) or make()
 
 
 @contextmanager

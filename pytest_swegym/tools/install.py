@@ -13,12 +13,12 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from pytest_swegym._support.keys import content_key
-from pytest_swegym._support.locks import key_lock
 from pytest_swegym.environments.activation import changed
 from pytest_swegym.environments.basegit import git_env
 from pytest_swegym.environments.steps import Build
 from pytest_swegym.environments.steps import building
 from pytest_swegym.environments.steps import finish
+from pytest_swegym.environments.steps import made_once
 from pytest_swegym.errors import EnvironmentBuildError
 from pytest_swegym.grading.command import visible_tests
 from pytest_swegym.sandbox.base import HOME as SANDBOX_HOME
@@ -85,13 +85,8 @@ def install(
     """See :meth:`pytest_swegym.tools.Toolset.install`."""
     state = {"ROOT": spec.workdir, "TEST_COMMAND": visible_tests(spec)}
     key = content_key("tools", _VERSION, snapshot.key, tools_key, state)
-    found = backend.find(key)
-    if found is not None:
-        return found
-    with key_lock(f"build-{backend.name}-{key}"):
-        found = backend.find(key)
-        if found is not None:
-            return found
+
+    def make() -> Snapshot:
         log.info("installing tools for %s: %s", spec.instance_id, ", ".join(folder.name for folder in folders))
         network = any("install.sh" in folder.files for folder in folders)  # nothing else needs it
         with building(backend, snapshot, spec, offline=offline or not network) as build:
@@ -103,6 +98,8 @@ def install(
                 _check_repository(build, spec.workdir)
             what = f"{spec.instance_id}: with {', '.join(folder.name for folder in folders)}"
             return finish(build, backend, key, env=env, python=snapshot.python, kind="tools", title=what)
+
+    return made_once(backend, key, make)
 
 
 def _upload(build: Build, folders: Sequence[ToolFolder], state: dict[str, str]) -> None:
