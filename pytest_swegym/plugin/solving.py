@@ -240,18 +240,15 @@ class ItemStepReward:
             self._named.begin(session)
 
     def after(self, session: Session, action: Action, observation: Observation) -> float:
-        from pytest_swegym.session.rewards import judged
+        from pytest_swegym.session.rewards import blameless
+        from pytest_swegym.session.rewards import number
 
-        said: list[Any] = []
-
-        def ask() -> Any:
-            given = {"task": session.task, "session": session, "action": action, "observation": observation}
-            said.append(self._hook(item=self._item, **given))
-            return 0.0 if said[0] is None else said[0]
-
-        reward = judged(ask, "pytest_swegym_step_reward")
-        if said[0] is not None:
-            return reward
+        hook = "pytest_swegym_step_reward"
+        given = {"task": session.task, "session": session, "action": action, "observation": observation}
+        with blameless(hook):
+            reward = self._hook(item=self._item, **given)
+            if reward is not None:
+                return number(reward, hook)
         return self._named.after(session, action, observation) if self._named is not None else 0.0
 
 

@@ -13,6 +13,8 @@ import re
 from abc import ABC
 from abc import abstractmethod
 from collections.abc import Callable
+from collections.abc import Iterator
+from contextlib import contextmanager
 from contextlib import suppress
 from difflib import SequenceMatcher
 from typing import Any
@@ -171,13 +173,15 @@ class Process:
 
     def after(self, session: Session, action: Action, observation: Observation) -> float:
         what = f"step reward {self._name!r}"
-        return judged(lambda: self._function(session.task, action, observation), what)
+        with blameless(what):
+            return number(self._function(session.task, action, observation), what)
 
 
-def judged(call: Callable[[], Any], what: str) -> float:
-    """The finite number that a user's reward gives. Raises :class:`InfraError` if it fails: no player is to blame."""
+@contextmanager
+def blameless(what: str) -> Iterator[None]:
+    """A user's reward is asked here: if it fails, that is an :class:`InfraError`, and no player is to blame."""
     try:
-        return number(call(), what)
+        yield
     except InfraError:
         raise
     except ConfigError as error:
