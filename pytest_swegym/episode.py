@@ -28,6 +28,7 @@ from pytest_swegym.errors import UnrunnableTask
 from pytest_swegym.grading import GRADER_VERSION
 from pytest_swegym.grading import grade
 from pytest_swegym.grading import measure_baseline
+from pytest_swegym.grading.headers import patch_paths
 from pytest_swegym.lab import Lab
 from pytest_swegym.lab import Prepared
 from pytest_swegym.sandbox.base import Snapshot
@@ -90,6 +91,7 @@ class Attempt:
         self._tries = 1
         self._cached = False
         self._lock = threading.RLock()
+        self._looking = threading.Lock()
         self._named: dict[str, Any] = {
             "instance_id": task.id,
             "attempt": number,
@@ -108,7 +110,15 @@ class Attempt:
         }
         named = {name: self._named[name] for name in _HEADER}
         given = occasion or Occasion()
-        self.occasion = replace(given, number=number, seed=seed, tools=lab.tools, named={**named, **given.named})
+        self.occasion = replace(
+            given,
+            number=number,
+            seed=seed,
+            tools=lab.tools,
+            named={**named, **given.named},
+            score=self._score if getattr(solver, "graded", False) else None,
+            oracle=tuple(sorted(patch_paths(task.hidden.patch))) if getattr(solver, "oracle", False) else (),
+        )
         self._begin = begin
         self._tree: bytes | None = None
 
@@ -131,6 +141,16 @@ class Attempt:
         """
         patch, tree = handed_in(self.task.spec, self.workspace(), None)
         return self._grade(patch, tree)
+
+    def _score(self, workspace: Workspace) -> float:
+        """The graded reward of what is in ``workspace``; the record tells how often that was looked at."""
+        patch, tree = handed_in(self.task.spec, workspace, None)
+        with self._looking:
+            self.occasion.told["graded_looks"] = self.occasion.told.get("graded_looks", 0) + 1
+        try:
+            return float(self._reward(self.task.spec, self._grade(patch, tree)))
+        except PatchError:
+            return 0.0
 
     def solve(self) -> str:
         """The solver's patch; its sandbox ends here. Raises :class:`SolverError` or :class:`PatchError`.

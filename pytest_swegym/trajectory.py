@@ -6,6 +6,7 @@ import json
 import math
 import os
 import threading
+from collections.abc import Callable
 from collections.abc import Iterator
 from collections.abc import Mapping
 from contextlib import contextmanager
@@ -33,11 +34,15 @@ class TrajectoryWriter:
     """Writes the trajectory of one episode to ``path``, replacing what is there; ``header`` says whose it is.
 
     Every line is written whole and at once, so that a run that is cut leaves a readable file. Raises
-    :class:`InfraError` if the file cannot be written. Safe to use from several threads.
+    :class:`InfraError` if the file cannot be written. Safe to use from several threads. ``listener`` is called with
+    each line after it is written.
     """
 
-    def __init__(self, path: Path, header: Mapping[str, Any]) -> None:
+    def __init__(
+        self, path: Path, header: Mapping[str, Any], *, listener: Callable[[Mapping[str, Any]], None] | None = None
+    ) -> None:
         self.path = path
+        self._listener = listener
         self._diff = ""
         self._lock = threading.Lock()
         line = _text({"event": "header", "format": FORMAT, **header})
@@ -66,7 +71,7 @@ class TrajectoryWriter:
     def fork(self, path: Path, header: Mapping[str, Any]) -> TrajectoryWriter:
         """A trajectory of its own that goes on from here: what has happened so far is part of it."""
         with self._lock:
-            other = TrajectoryWriter(path, header)
+            other = TrajectoryWriter(path, header, listener=self._listener)
             with _told(path), self.path.open("rb") as before, path.open("ab") as file:
                 next(before)
                 file.writelines(line for line in before if not line.startswith(_END))
@@ -84,16 +89,18 @@ class TrajectoryWriter:
             if seen.get("text") == seen.get("output"):
                 seen.pop("text", None)
             self._diff = diff
-            self._put(_text({**line, "observation": seen}))
+            self._put({**line, "observation": seen})
 
     def _append(self, line: Mapping[str, Any]) -> None:
         with self._lock:
-            self._put(_text(line))
+            self._put(line)
 
-    def _put(self, line: bytes) -> None:
+    def _put(self, line: Mapping[str, Any]) -> None:
         # Opened anew for each line: hundreds of episodes at once hold no file, and there is nothing to close.
         with _told(self.path), self.path.open("ab", buffering=0) as file:
-            file.write(line)
+            file.write(_text(line))
+        if self._listener is not None:
+            self._listener(line)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -62,7 +62,12 @@ class Occasion:
     ``seed`` is the attempt's own. ``folder``, on the host, is where its trajectory belongs (``None``: nowhere), and
     ``named`` what the trajectory's header says of the attempt. ``tools`` are installed in the workspace.
     ``step_reward`` makes the reward of a step, where the run has one; an episode has at most so many ``steps``.
-    What is put into ``told`` (JSON only) goes to the record's ``extra``.
+    What is put into ``told`` (JSON only) goes to the record's ``extra``. ``on_event`` hears every line of a trajectory
+    as it is written, in the thread that writes it.
+
+    Two things are there only for a solver that says so with an attribute of its own, and the record tells:
+    ``score``, for one that is ``graded``, is the graded reward of a workspace as it is, and ``oracle``, for one of that
+    name, the paths that the known solution changes.
     """
 
     number: int = 0
@@ -72,6 +77,9 @@ class Occasion:
     tools: Toolset | None = None
     step_reward: StepReward | None = None
     steps: int | None = None
+    on_event: Callable[[Mapping[str, Any]], None] | None = None
+    score: Callable[[Workspace], float] | None = None
+    oracle: tuple[str, ...] = ()
     told: dict[str, Any] = field(default_factory=dict)
 
 
@@ -196,11 +204,12 @@ class Workspace:
         self.sandbox.close()
         self.sandbox = fork(snapshot)
 
-    def branch(self, snapshot: Snapshot | None = None) -> Workspace:
+    def branch(self, snapshot: Snapshot | None = None, *, occasion: Occasion | None = None) -> Workspace:
         """Another workspace that goes on from ``snapshot`` (default: from now). Raises as :meth:`rewind`."""
         fork = self._forker()
         sandbox = fork(self.snapshot() if snapshot is None else snapshot)
-        return Workspace(sandbox, self.path, fork=self._fork, program=self._program, occasion=self.occasion)
+        given = self.occasion if occasion is None else occasion
+        return Workspace(sandbox, self.path, fork=self._fork, program=self._program, occasion=given)
 
     def _forker(self) -> Callable[[Snapshot | None], Sandbox]:
         if self._fork is None:

@@ -59,6 +59,8 @@ class Player(ABC):
     identity: str = ""
     #: Whether it needs the terminal for itself.
     alone: bool = False
+    #: Whether it is told which paths the known solution changes.
+    oracle: bool = False
 
     @abstractmethod
     def make(self, task: TaskSpec, *, number: int = 0, seed: int = 0) -> Policy:

@@ -48,7 +48,7 @@ def header(config: pytest.Config, *, solver: str) -> str:
     solver = f"{settings.solver} ({settings.source('solver')})" if settings.solver else solver
     rows = ("tasks", "split", "revision", "filter", "shuffle", "limit", "environments")
     rewards = ("reward", "step_reward", "judge", "check_writer")
-    names = (*rows, "tools", "attempts", "jobs", *rewards, "timeout", "max_steps", "seed", "output", "resume")
+    names = (*rows, "agent", "tools", "attempts", "jobs", *rewards, "timeout", "max_steps", "seed", "output", "resume")
     chosen = [
         f"{name}={_shown(settings, name)} ({settings.source(name)})"
         for name in names

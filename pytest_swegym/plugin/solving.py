@@ -60,7 +60,7 @@ def pytest_configure(config: pytest.Config) -> None:
 
     _import_from(config, str(config.invocation_params.dir))
     try:
-        solver = load_solver(name, root=config.invocation_params.dir)
+        solver = load_solver(name, root=config.invocation_params.dir, agent=config.stash[SETTINGS].agent)
     except LoadError as error:
         raise pytest.UsageError(f"--swegym-solver: {error}") from error
     except ConfigError as error:
@@ -176,6 +176,21 @@ class ItemSolver:
         if self._loaded is not None:
             return self._loaded.solver.identity
         return content_key(*(_code_of(found.function) for found in self.implementations()))
+
+    @property
+    def graded(self) -> bool:
+        """Whether it searches by the graded reward."""
+        return self._wants("graded")
+
+    @property
+    def oracle(self) -> bool:
+        """Whether it is told which paths the known solution changes."""
+        return self._wants("oracle")
+
+    def _wants(self, what: str) -> bool:
+        if self._loaded is not None:
+            return bool(getattr(self._loaded.solver, what))
+        return any(getattr(found.function, what, False) is True for found in self.implementations())
 
     def implementations(self) -> list[Any]:
         return list(self._item.ihook.pytest_swegym_solve.get_hookimpls())

@@ -14,6 +14,7 @@ from pytest_swegym.session.actions import ToolCall
 from pytest_swegym.session.actions import WriteFile
 from pytest_swegym.session.observation import Observation
 from pytest_swegym.session.observation import Remaining
+from pytest_swegym.session.observation import SessionLimits
 from pytest_swegym.session.observation import Turn
 from pytest_swegym.session.protocols import PROTOCOLS
 from pytest_swegym.session.protocols import Protocol
@@ -21,7 +22,6 @@ from pytest_swegym.session.protocols import load_protocol
 from pytest_swegym.session.recording import open_trajectory
 from pytest_swegym.session.session import Moment
 from pytest_swegym.session.session import Session
-from pytest_swegym.session.session import SessionLimits
 from pytest_swegym.session.session import StepReward
 
 

@@ -12,6 +12,23 @@ from pytest_swegym.session.actions import Action
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class SessionLimits:
+    """Limits of one episode; ``None`` is without limit.
+
+    ``steps`` counts every action, bad ones too. ``seconds`` is wall time since the start, ``command_seconds`` the time
+    of one command. ``output`` counts the bytes of all observations, ``step_output`` caps those of one. ``cost`` is
+    what the player tells with :meth:`Session.spend`.
+    """
+
+    steps: int | None = None
+    seconds: float | None = None
+    command_seconds: float = 120.0
+    output: int | None = None
+    step_output: int = 64 * 1024
+    cost: float | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Remaining:
     """What is left of an episode's limits: ``steps``, wall time in ``seconds``, ``output`` in bytes, ``cost`` as the
     player counts it. ``None`` is without limit."""
@@ -55,7 +72,7 @@ class Turn:
 
     ``terminated`` if the player ended the episode, ``truncated`` if a limit did; ``ending`` says which:
     ``submit``, ``forfeit``, ``close``, or ``steps``, ``seconds``, ``output``, ``cost``, ``sandbox`` (it was ended from
-    inside). ``seconds`` is how long the step took.
+    inside). ``seconds`` is how long the step took, and ``player`` what the player said of it with :meth:`Session.tell`.
     """
 
     given: str
@@ -67,6 +84,7 @@ class Turn:
     ending: str = ""
     started_at: float = 0.0
     seconds: float = 0.0
+    player: Mapping[str, Any] = field(default_factory=dict)
 
     @property
     def done(self) -> bool:
@@ -85,4 +103,5 @@ class Turn:
             "ending": self.ending,
             "started_at": self.started_at,
             "seconds": self.seconds,
+            **({"player": dict(self.player)} if self.player else {}),
         }

@@ -26,4 +26,6 @@ def open_trajectory(
     if protocol.schemas():
         header["schemas"] = protocol.schemas()
     path = occasion.folder / TRAJECTORY
-    return before.fork(path, header) if before is not None else TrajectoryWriter(path, header)
+    if before is not None:
+        return before.fork(path, header)
+    return TrajectoryWriter(path, header, listener=occasion.on_event)

@@ -23,6 +23,7 @@ from pytest_swegym.session.execution import Execution
 from pytest_swegym.session.execution import Seen
 from pytest_swegym.session.observation import Observation
 from pytest_swegym.session.observation import Remaining
+from pytest_swegym.session.observation import SessionLimits
 from pytest_swegym.session.observation import Turn
 from pytest_swegym.session.protocols.base import Protocol
 from pytest_swegym.task import TaskSpec
@@ -31,23 +32,6 @@ from pytest_swegym.workspace import Workspace
 
 if TYPE_CHECKING:
     from pytest_swegym.trajectory import TrajectoryWriter
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class SessionLimits:
-    """Limits of one episode; ``None`` is without limit.
-
-    ``steps`` counts every action, bad ones too. ``seconds`` is wall time since the start, ``command_seconds`` the time
-    of one command. ``output`` counts the bytes of all observations, ``step_output`` caps those of one. ``cost`` is
-    what the player tells with :meth:`Session.spend`.
-    """
-
-    steps: int | None = None
-    seconds: float | None = None
-    command_seconds: float = 120.0
-    output: int | None = None
-    step_output: int = 64 * 1024
-    cost: float | None = None
 
 
 class StepReward(TypingProtocol):
@@ -109,6 +93,7 @@ class Session:
         self._execution = Execution(task, workspace, protocol.tools, self.limits)
         self._step = 0
         self._used = {"seconds": 0.0, "output": 0.0, "cost": 0.0}
+        self._said: dict[str, Any] = {}
         self._since = time.monotonic()
         self._lock = threading.Lock()
 
@@ -136,6 +121,15 @@ class Session:
         """The same for an action that needs no parsing; the protocol writes it down."""
         with self._lock:
             return self._do(self._written(action), action)
+
+    def tell(self, said: Mapping[str, Any]) -> None:
+        """What the player has to say of its next action (JSON only): the action's line in the trajectory has it."""
+        self._said |= dict(said)
+
+    def note(self, said: Mapping[str, Any]) -> None:
+        """Something beside the steps (JSON only), written into the trajectory at once."""
+        if self._trajectory is not None:
+            self._trajectory.note(said)
 
     def spend(self, cost: float) -> None:
         """Count ``cost`` (of model calls, in whatever unit the limit is) for the episode."""
@@ -200,9 +194,11 @@ class Session:
                 given=given, action=action, observation=self._over(), started_at=started_at, **self._how_ended()
             )
         self._step += 1
+        said, self._said = self._said, {}
         reward = self._acted(action)
         turn = Turn(
             given=given,
+            player=said,
             action=action,
             observation=self.observation,
             reward=reward,

@@ -27,6 +27,7 @@ REWARDS = ("resolved", "fraction", "weighted", "delta")
 STEP_REWARDS = ("none", "tests", "similarity", "distance")
 PROTECT = ("strict", "tests", "off")
 COMPAT = ("same-run", "harness", "off")
+LOGGERS = ("wandb", "trackio", "tensorboard")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -60,8 +61,12 @@ class Option:
 OPTIONS: tuple[Option, ...] = (
     Option(
         name="solver", parse=parse_word, metavar="NAME",
-        help="who makes the patch: module:attr, file.py:attr, gold, empty, predictions:FILE, command:PROGRAM, or step"
-             " by step human, scripted:FILE, replay:FILE or random",
+        help="who makes the patch: module:attr, file.py:attr, gold, empty, predictions:FILE, command:PROGRAM, openai,"
+             " best_of:N, genetic, or step by step human, scripted:FILE, replay:FILE or random",
+    ),
+    Option(
+        name="agent", parse=parse_lines, metavar="KEY=VALUE", default=(), ini="linelist",
+        help="how an agent works: model=NAME, max_cost=0.5, ... or a .toml file of them; repeatable, the last one wins",
     ),
     Option(
         name="tasks", parse=parse_words, metavar="NAME", default=(), ini="linelist",
@@ -114,6 +119,10 @@ OPTIONS: tuple[Option, ...] = (
            help="how unlikely by chance a loss against --swegym-baseline must be to fail the run. Default: 0.05"),
     Option(name="max-infra", parse=parse_rate, metavar="RATE", ini="float",
            help="fail the run as not trustworthy (exit status 3) if more than RATE of it are infra errors"),
+    Option(name="monitor", parse=parse_flag, default=False, ini="bool",
+           help="show a line for each attempt that runs, as it goes on"),
+    Option(name="log", parse=parse_words, metavar="NAME", default=(), ini="linelist",
+           help=f"also send what happens to: {', '.join(LOGGERS)}; repeatable. events.jsonl is always written"),
     Option(name="no-cache", parse=parse_flag, default=False, ini="bool",
            help="grade every patch anew, also one that was graded before"),
     Option(name="timeout", parse=parse_seconds, metavar="SECONDS", ini="float",

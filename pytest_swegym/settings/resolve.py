@@ -19,6 +19,7 @@ class Settings:
     """Everything chosen for a run. ``sources`` tells for each name where it came from."""
 
     solver: str | None = None
+    agent: tuple[str, ...] = ()
     tasks: tuple[str, ...] = ()
     split: str | None = None
     revision: str | None = None
@@ -40,6 +41,8 @@ class Settings:
     baseline: Path | None = None
     alpha: float = 0.05
     max_infra: float | None = None
+    monitor: bool = False
+    log: tuple[str, ...] = ()
     no_cache: bool = False
     timeout: float | None = None
     solve_timeout: float | None = None
@@ -77,9 +80,9 @@ def resolve(
         base = ini_dir if source == "ini" else cwd
         if isinstance(value, Path):
             value = base / value
-        elif name in ("tasks", "tools") and source == "ini":
+        elif name in ("tasks", "tools", "agent") and source == "ini":
             # A bare word is a name of ours before it is a folder of tools.
-            value = tuple(_anchored(word, base) if name == "tasks" or "/" in word else word for word in value)
+            value = tuple(_anchored(word, base) if name != "tools" or "/" in word else word for word in value)
         values[name], sources[name] = value, source
     return Settings(**values, sources=sources)
 

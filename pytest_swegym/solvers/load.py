@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -23,21 +24,25 @@ BUILT_IN = {
     "empty": "no change at all",
     "predictions:FILE": "patches from a SWE-bench predictions file",
     "command:PROGRAM": "a program that works in the workspace; its tree is the answer",
+    "openai[:MODEL]": "a language model behind an OpenAI-compatible endpoint, step by step",
+    "best_of:N[:SOLVER]": "the best of N attempts of another solver (openai)",
+    "genetic": "a population of prompts that is bred by their graded rewards",
     "human": "a person at the terminal, step by step",
     "scripted:FILE": "actions that were written down before",
     "replay:FILE": "the actions of a trajectory, or of those of a run's folder",
     "random": "harmless actions by chance",
 }
 #: Solvers that play step by step, and who makes them: named by text, for they are made of what is above solvers.
-_PLAYERS = ("human", "scripted", "replay", "random")
-_LOAD_PLAYER, _AGENT_SOLVER = "pytest_swegym.agents:load_player", "pytest_swegym.agents:AgentSolver"
+_AGENTS = ("openai", "best_of", "genetic", "human", "scripted", "replay", "random")
+_LOAD_AGENT = "pytest_swegym.agents:load_agent"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class LoadedSolver:
     """A solver with its name. ``identity`` changes when its code or file does; ``trusted`` ones see the hidden part.
 
-    One that is ``alone`` needs the terminal for itself.
+    One that is ``alone`` needs the terminal for itself. One that is ``graded`` searches by the graded reward, one that
+    is ``oracle`` is told which paths the known solution changes: the record of both says so.
     """
 
     name: str
@@ -45,13 +50,18 @@ class LoadedSolver:
     function: Callable[[Any, Workspace], str | None]
     trusted: bool = False
     alone: bool = False
+    graded: bool = False
+    oracle: bool = False
 
     def __call__(self, task: TaskSpec | Task, workspace: Workspace) -> str | None:
         return self.function(task, workspace)
 
 
-def load_solver(name: str, *, root: Path | None = None) -> LoadedSolver:
-    """The solver called ``name``; files are relative to ``root``. Raises :class:`LoadError` or :class:`ConfigError`."""
+def load_solver(name: str, *, root: Path | None = None, agent: Sequence[str] = ()) -> LoadedSolver:
+    """The solver called ``name``; files are relative to ``root``, ``agent`` are the words of ``--swegym-agent``.
+
+    Raises :class:`LoadError` or :class:`ConfigError`.
+    """
     kind, colon, rest = name.partition(":")
     if name == "gold":
         return LoadedSolver(name=name, identity=name, function=builtin.gold, trusted=True)
@@ -63,10 +73,9 @@ def load_solver(name: str, *, root: Path | None = None) -> LoadedSolver:
         return LoadedSolver(name=name, identity=content_key(predictions.patches), function=predictions)
     if kind == "command" and colon:
         return LoadedSolver(name=name, identity=name, function=builtin.Command(rest))
-    if kind in _PLAYERS:
-        player = load(_LOAD_PLAYER)(name, root=root)
-        agent = load(_AGENT_SOLVER)(player)
-        return LoadedSolver(name=name, identity=content_key(name, player.identity), function=agent, alone=player.alone)
+    if kind in _AGENTS:
+        made: LoadedSolver = load(_LOAD_AGENT)(name, root=root, words=agent)
+        return made
     if not looks_like_name(name):
         choices = ", ".join([*BUILT_IN, "module:attr", "path/to/file.py:attr"])
         raise LoadError(f"unknown solver {name!r}; choose from: {choices}")
@@ -82,7 +91,10 @@ def _own(name: str, found: Any) -> LoadedSolver:
         raise LoadError(f"solver {name!r} is of type {kind}; expected solve(task, workspace), or a class with solve")
     if not _takes_two(function):
         raise LoadError(f"solver {name!r} must take two arguments, (task, workspace)")
-    return LoadedSolver(name=name, identity=_code_identity(name, function), function=function)
+    wants = {
+        what: any(getattr(each, what, False) is True for each in (made, function)) for what in ("graded", "oracle")
+    }
+    return LoadedSolver(name=name, identity=_code_identity(name, function), function=function, **wants)
 
 
 def _takes_two(function: Any) -> bool:

@@ -16,6 +16,7 @@ from pytest_swegym.task.spec import Hidden
 from pytest_swegym.task.spec import Limits
 from pytest_swegym.task.spec import Task
 from pytest_swegym.task.spec import TaskSpec
+from pytest_swegym.task.usage import Usage
 
 
 __all__ = [
@@ -32,5 +33,6 @@ __all__ = [
     "Task",
     "TaskSpec",
     "TestResult",
+    "Usage",
     "Verdict",
 ]
