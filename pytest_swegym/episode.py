@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-import errno
 import logging
 import threading
 import time
-import traceback
 from collections.abc import Callable
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -22,9 +20,7 @@ from pytest_swegym.errors import PatchError
 from pytest_swegym.errors import SandboxClosed
 from pytest_swegym.errors import SandboxError
 from pytest_swegym.errors import SolverError
-from pytest_swegym.errors import SolverTimeout
 from pytest_swegym.errors import SwegymError
-from pytest_swegym.errors import UnrunnableTask
 from pytest_swegym.grading import GRADER_VERSION
 from pytest_swegym.grading import grade
 from pytest_swegym.grading import measure_baseline
@@ -44,6 +40,7 @@ from pytest_swegym.task import Task
 from pytest_swegym.task import TaskSpec
 from pytest_swegym.task import Verdict
 from pytest_swegym.task.check import RUNNER as CHECKS
+from pytest_swegym.task.record import failed_fields
 from pytest_swegym.task.record import graded_fields
 from pytest_swegym.workspace import Occasion
 from pytest_swegym.workspace import Workspace
@@ -108,19 +105,23 @@ class Attempt:
             "grader": GRADER_VERSION,
             "variables": variables(task.spec),
         }
-        named = {name: self._named[name] for name in _HEADER}
-        given = occasion or Occasion()
-        self.occasion = replace(
-            given,
-            number=number,
-            seed=seed,
-            tools=lab.tools,
-            named={**named, **given.named},
-            score=self._score if getattr(solver, "graded", False) else None,
-            oracle=tuple(sorted(patch_paths(task.hidden.patch))) if getattr(solver, "oracle", False) else (),
-        )
+        self.occasion = self._occasion(occasion or Occasion())
         self._begin = begin
         self._tree: bytes | None = None
+
+    def _occasion(self, given: Occasion) -> Occasion:
+        """What the solver may know: what was given, completed."""
+        named = {name: self._named[name] for name in _HEADER}
+        oracle = patch_paths(self.task.hidden.patch) if getattr(self._solver, "oracle", False) else ()
+        return replace(
+            given,
+            number=self._named["attempt"],
+            seed=self._named["seed"],
+            tools=self._lab.tools,
+            named={**named, **given.named},
+            score=self._score if getattr(self._solver, "graded", False) else None,
+            oracle=tuple(sorted(oracle)),
+        )
 
     # -- stages ----------------------------------------------------------------------------------
 
@@ -313,7 +314,7 @@ class Attempt:
             result = self.grade()
             outcome = {**graded_fields(result), "reward": float(self._reward(self.task.spec, result))}
         except Exception as error:
-            outcome = {**_failed(error), "error_stage": self._stage}
+            outcome = {**failed_fields(error), "error_stage": self._stage}
         patch, prepared = self._results.get("solve"), self._results.get("checkout")
         return AttemptRecord(
             **self._named,
@@ -331,19 +332,3 @@ class Attempt:
 @dataclass(frozen=True, slots=True)
 class _Raised:
     error: BaseException
-
-
-def _failed(error: Exception) -> dict[str, Any]:
-    """The fields of a record whose attempt raised: whose fault it was, and what was said."""
-    reason = str(error)
-    if isinstance(error, PatchError):
-        return {"verdict": Verdict.INVALID_PATCH, "reward": 0.0, "reasons": (reason,)}
-    text = reason if isinstance(error, SwegymError) else "".join(traceback.format_exception(error))
-    if isinstance(error, OSError) and error.errno in (errno.ENOSPC, errno.EDQUOT):
-        reason = f"no space left on the disk: {error}; free some, or set SWEGYM_CACHE to a folder on another disk"
-    if isinstance(error, SolverError):
-        verdict = Verdict.TIMEOUT if isinstance(error, SolverTimeout) else Verdict.SOLVER_ERROR
-        text = "".join(traceback.format_exception(error.__cause__)) if error.__cause__ is not None else text
-        return {"verdict": verdict, "reward": 0.0, "reasons": (reason.split("\n")[0],), "error": text}
-    infra = {"verdict": Verdict.INFRA_ERROR, "reward": None, "reasons": (reason.split("\n")[0],), "error": text}
-    return {**infra, "unrunnable": isinstance(error, UnrunnableTask)}

@@ -21,7 +21,7 @@ from pytest_swegym.workspace import Workspace
 
 
 if TYPE_CHECKING:
-    from pytest_swegym.session.session import SessionLimits
+    from pytest_swegym.session.observation import SessionLimits
     from pytest_swegym.tools import Toolset
 
 

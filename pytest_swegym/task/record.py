@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import errno
+import traceback
 from collections.abc import Mapping
 from dataclasses import asdict
 from dataclasses import dataclass
@@ -9,6 +11,11 @@ from dataclasses import field
 from typing import Any
 
 from pytest_swegym.errors import ConfigError
+from pytest_swegym.errors import PatchError
+from pytest_swegym.errors import SolverError
+from pytest_swegym.errors import SolverTimeout
+from pytest_swegym.errors import SwegymError
+from pytest_swegym.errors import UnrunnableTask
 from pytest_swegym.task.outcome import Compat
 from pytest_swegym.task.outcome import Grade
 from pytest_swegym.task.outcome import Outcome
@@ -129,3 +136,19 @@ def graded_fields(grade: Grade) -> dict[str, Any]:
         "compat": grade.compat,
         "score": grade.score,
     }
+
+
+def failed_fields(error: Exception) -> dict[str, Any]:
+    """The fields of a record whose attempt raised: whose fault it was, and what was said."""
+    reason = str(error)
+    if isinstance(error, PatchError):
+        return {"verdict": Verdict.INVALID_PATCH, "reward": 0.0, "reasons": (reason,)}
+    text = reason if isinstance(error, SwegymError) else "".join(traceback.format_exception(error))
+    if isinstance(error, OSError) and error.errno in (errno.ENOSPC, errno.EDQUOT):
+        reason = f"no space left on the disk: {error}; free some, or set SWEGYM_CACHE to a folder on another disk"
+    if isinstance(error, SolverError):
+        verdict = Verdict.TIMEOUT if isinstance(error, SolverTimeout) else Verdict.SOLVER_ERROR
+        text = "".join(traceback.format_exception(error.__cause__)) if error.__cause__ is not None else text
+        return {"verdict": verdict, "reward": 0.0, "reasons": (reason.split("\n")[0],), "error": text}
+    infra = {"verdict": Verdict.INFRA_ERROR, "reward": None, "reasons": (reason.split("\n")[0],), "error": text}
+    return {**infra, "unrunnable": isinstance(error, UnrunnableTask)}
