@@ -112,7 +112,9 @@ class Attempt:
     def _occasion(self, given: Occasion) -> Occasion:
         """What the solver may know: what was given, completed."""
         named = {name: self._named[name] for name in _HEADER}
-        oracle = patch_paths(self.task.hidden.patch) if getattr(self._solver, "oracle", False) else ()
+        oracle = sorted(patch_paths(self.task.hidden.patch)) if getattr(self._solver, "oracle", False) else []
+        if oracle:
+            given.told["oracle"] = True
         return replace(
             given,
             number=self._named["attempt"],
@@ -120,7 +122,7 @@ class Attempt:
             tools=self._lab.tools,
             named={**named, **given.named},
             score=self._score if getattr(self._solver, "graded", False) else None,
-            oracle=tuple(sorted(oracle)),
+            oracle=tuple(oracle),
         )
 
     # -- stages ----------------------------------------------------------------------------------
@@ -145,11 +147,10 @@ class Attempt:
 
     def _score(self, workspace: Workspace) -> float:
         """The graded reward of what is in ``workspace``; the record tells how often that was looked at."""
-        patch, tree = handed_in(self.task.spec, workspace, None)
         with self._looking:
             self.occasion.told["graded_looks"] = self.occasion.told.get("graded_looks", 0) + 1
         try:
-            return float(self._reward(self.task.spec, self._grade(patch, tree)))
+            return float(self._reward(self.task.spec, self._grade(*handed_in(self.task.spec, workspace, None))))
         except PatchError:
             return 0.0
 

@@ -87,3 +87,29 @@ def test_what_an_export_holds(project: pytest.Pytester, rows: Write) -> None:
     # Of the hidden tests and the gold patch there is nothing.
     assert "test_add" not in text
     assert "@@" not in text
+
+
+WANTS = """
+def look(task, workspace):
+    occasion = workspace.occasion
+    occasion.told["seen"] = [occasion.score is not None, list(occasion.oracle)]
+    return ""
+
+def search(task, workspace):
+    look(task, workspace)
+    workspace.occasion.told["score"] = workspace.occasion.score(workspace)
+
+search.graded = search.oracle = True
+"""
+
+
+def test_only_a_solver_that_says_so_is_told_grades_and_paths(
+    project: pytest.Pytester, rows: Write, records: Records
+) -> None:
+    rows("calc-1")
+    project.makepyfile(wants=WANTS)
+    for name, seen in (("look", [False, []]), ("search", [True, ["calc.py"]])):
+        project.runpytest("--swegym-tasks=rows.jsonl", f"--swegym-solver=wants:{name}", f"--swegym-output={name}")
+        extra = records(name)["calc-1"]["extra"]
+        assert extra["seen"] == seen
+        assert ("graded_looks" in extra, "oracle" in extra) == (seen[0], seen[0])
