@@ -14,10 +14,14 @@
     │   │   └── SandboxClosed         the sandbox is gone (closed, or killed from inside)
     │   ├── SourceError           a repository, archive or sdist could not be had
     │   ├── EnvironmentBuildError an install command failed; keeps its output
-    │   └── GradingError          the tests could not be run at all (no runner, no result channel)
+    │   ├── GradingError          the tests could not be run at all (no runner, no result channel)
+    │   └── ModelUnavailable      a model's server cannot be reached, or fails whatever it is asked
     ├── PatchError                a patch is empty, malformed or does not apply; keeps git's own message
     └── SolverError               the solver raised, returned a wrong type, or ran out of time
-        └── SolverTimeout
+        ├── SolverTimeout
+        ├── BudgetSpent           a budget of the solver's own is used up (names which)
+        └── ModelError            a model's server refuses a request (says the way out)
+            └── ContextTooLong    the request is longer than the model's context
 """
 
 from __future__ import annotations
@@ -88,6 +92,10 @@ class GradingError(InfraError):
     """The tests could not be run at all."""
 
 
+class ModelUnavailable(InfraError):
+    """A model's server could not be reached, or failed at every try; the message says what it said last."""
+
+
 class PatchError(SwegymError):
     """A patch is empty, malformed or does not apply; the message is git's own."""
 
@@ -98,3 +106,27 @@ class SolverError(SwegymError):
 
 class SolverTimeout(SolverError):
     """The solver ran out of its time limit."""
+
+
+class BudgetSpent(SolverError):
+    """A budget of the solver's own is used up; ``budget`` is its name: cost, tokens, requests or seconds."""
+
+    def __init__(self, budget: str) -> None:
+        self.budget = budget
+        super().__init__(f"the budget of {budget} is used up")
+
+
+class ModelError(SolverError):
+    """A model's server refused a request; the message is the server's, and the way out. ``status`` is its answer's."""
+
+    def __init__(self, message: str, *, status: int = 0) -> None:
+        self.status = status
+        super().__init__(message)
+
+
+class ContextTooLong(ModelError):
+    """A request was longer than the model's context, of ``limit`` tokens (0 if the server does not say)."""
+
+    def __init__(self, message: str, *, status: int = 0, limit: int = 0) -> None:
+        self.limit = limit
+        super().__init__(message, status=status)
