@@ -27,7 +27,13 @@ UNUSED_FOR = 120.0
 CACHE = "cache"
 GIB = 2**30
 #: Folders of the cache whose files may go one by one, and what a file in them is.
-_FILES = {"sdists": "sdist", "baselines": "baseline", "grades": "grade", "pairs": "release pair"}
+_FILES = {
+    "sdists": "sdist",
+    "baselines": "baseline",
+    "grades": "grade",
+    "pairs": "release pair",
+    "observers": "observation",
+}
 _MIRRORS = "mirrors"
 
 
