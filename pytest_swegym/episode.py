@@ -30,6 +30,7 @@ from pytest_swegym.lab import Prepared
 from pytest_swegym.sandbox.base import Snapshot
 from pytest_swegym.solvers import Solver
 from pytest_swegym.solvers.answer import check_works
+from pytest_swegym.solvers.answer import checked
 from pytest_swegym.solvers.answer import handed_in
 from pytest_swegym.solvers.answer import salvaged
 from pytest_swegym.solvers.answer import tree_digest
@@ -240,10 +241,7 @@ class Attempt:
         prepared = self.checkout()
         given = prepared.task if getattr(self._solver, "trusted", False) else prepared.task.spec
         limit = self.task.spec.limits.solve_timeout
-        patch = in_time(lambda: self._solver(given, workspace), limit, workspace)  # type: ignore[arg-type]
-        if patch is not None and not isinstance(patch, str):
-            kind = type(patch).__name__
-            raise SolverError(f"the solver returned {kind}; expected a unified diff (str), or None for its edits")
+        patch = checked(in_time(lambda: self._solver(given, workspace), limit, workspace))  # type: ignore[arg-type]
         try:
             return handed_in(self.task.spec, workspace, patch)
         except SandboxClosed:

@@ -8,12 +8,21 @@ import logging
 from pytest_swegym.errors import PatchError
 from pytest_swegym.errors import SandboxClosed
 from pytest_swegym.errors import SandboxError
+from pytest_swegym.errors import SolverError
 from pytest_swegym.sandbox.base import HOME
 from pytest_swegym.task import TaskSpec
 from pytest_swegym.workspace import Workspace
 
 
 log = logging.getLogger("pytest_swegym.solvers")
+
+
+def checked(answer: object) -> str | None:
+    """What a solver returned. Raises :class:`SolverError` if it is neither a diff nor ``None``."""
+    if answer is None or isinstance(answer, str):
+        return answer
+    kind = type(answer).__name__
+    raise SolverError(f"the solver returned {kind}; expected a unified diff (str), or None for its edits")
 
 
 def handed_in(spec: TaskSpec, workspace: Workspace, patch: str | None) -> tuple[str, bytes | None]:
