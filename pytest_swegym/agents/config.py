@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 from collections.abc import Iterator
 from collections.abc import Mapping
@@ -124,7 +125,7 @@ def read_config(words: Sequence[str], *, root: Path | None = None) -> AgentConfi
         elif word.endswith(".toml"):
             path = (root or Path.cwd()) / Path(word).expanduser()
             for key, given in _flat(read_toml(path)):
-                config = _with(config, key, given, f"{path}: {key}")
+                config = _with(config, key, _text(given), f"{path}: {key}")
         else:
             raise ConfigError(f"--swegym-agent={word}: write KEY=VALUE, or the name of a .toml file")
     return config
@@ -136,6 +137,11 @@ def _flat(table: Mapping[str, Any], prefix: str = "") -> Iterator[tuple[str, Any
             yield from _flat(value, f"{prefix}{key}.")
         else:
             yield f"{prefix}{key}", value
+
+
+def _text(value: Any) -> Any:
+    """A table is written as JSON, as ``body`` is on the command line."""
+    return json.dumps(value) if isinstance(value, Mapping) else value
 
 
 def _with(config: AgentConfig, key: str, value: Any, where: str) -> AgentConfig:
