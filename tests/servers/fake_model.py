@@ -74,8 +74,9 @@ class FakeModel:
 
     A reply is text, a message (a mapping with ``content`` or ``tool_calls``), a whole answer (a mapping with
     ``choices``), one of the classes above, or a function that makes one of these of the request's body. ``requests``
-    are the bodies in their order, ``headers`` their headers, named in lower case; ``usage`` is what each answer says (``None``: nothing).
-    ``/v1/embeddings`` gives vectors that are the hashes of the words, ``/v1/models`` lists ``models``.
+    are the bodies in their order, ``headers`` their headers, named in lower case; ``usage`` is what each answer says
+    of it (``None``: nothing). ``/v1/embeddings`` gives vectors that are the hashes of the words, ``/v1/models`` lists
+    ``models``.
     """
 
     def __init__(

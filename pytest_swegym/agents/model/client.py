@@ -159,6 +159,10 @@ class ModelClient:
                 return int(found[0])
         return 0
 
+    def close(self) -> None:
+        """Close its connections. Twice is fine."""
+        self._endpoint.close()
+
     # -- inside ----------------------------------------------------------------------------------
 
     def _chat(self, payload: Mapping[str, Any]) -> Reply:

@@ -8,6 +8,7 @@ import json
 import re
 import threading
 import time
+import weakref
 from collections.abc import Callable
 from collections.abc import Mapping
 from contextlib import AbstractContextManager
@@ -101,6 +102,13 @@ class Endpoint:
         data = self._asked(lambda limit: listed(timeout=limit), timeout).get("data")
         return [each for each in data if isinstance(each, dict)] if isinstance(data, list) else []
 
+    def close(self) -> None:
+        """Close its connections; the next request opens another. Twice is fine."""
+        with self._lock:
+            made, self._made = self._made, None
+        if made is not None:
+            made.close()
+
     def scrub(self, text: str) -> str:
         """``text`` without anything secret, and not too long to be shown."""
         hidden = [self._key, self._basic, self._basic.partition(":")[2], _encoded(self._basic)]
@@ -123,6 +131,8 @@ class Endpoint:
                     default_headers=headers,
                     max_retries=0,
                 )
+                # Its connections are closed with this object, whether or not somebody closes it before.
+                weakref.finalize(self, self._made.close)
             return self._made
 
     def _asked(self, call: Callable[[Any], AbstractContextManager[Any]], timeout: float) -> dict[str, Any]:
