@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import TYPE_CHECKING
 from typing import Any
 
@@ -74,6 +75,15 @@ def pytest_swegym_attempt_started(item: pytest.Item, task: TaskSpec, attempt: in
 @pytest.hookspec
 def pytest_swegym_attempt_stage(item: pytest.Item, task: TaskSpec, attempt: int, stage: str, seconds: float) -> None:
     """A stage of an attempt ended: ``checkout``, ``sandbox``, ``solve`` or ``grade``, after so many seconds."""
+
+
+@pytest.hookspec
+def pytest_swegym_attempt_event(item: pytest.Item, task: TaskSpec, attempt: int, event: Mapping[str, Any]) -> None:
+    """Something happened in an attempt: a line of its trajectory as it is written (``event["event"]`` is ``begin``,
+    ``step`` or ``note``), or the end of a stage (``{"event": "stage", "stage": "solve", "seconds": 1.5}``).
+
+    Called from the thread that runs the attempt, which waits for it. What it raises is logged once and harms nobody.
+    """
 
 
 @pytest.hookspec

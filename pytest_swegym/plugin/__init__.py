@@ -11,5 +11,6 @@ pytest_plugins = (
     "pytest_swegym.plugin.fixtures",
     "pytest_swegym.plugin.session",
     "pytest_swegym.plugin.reporting",
+    "pytest_swegym.plugin.events",
     "pytest_swegym.plugin.workers",
 )

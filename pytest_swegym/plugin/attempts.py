@@ -16,6 +16,7 @@ import pytest
 from pytest_swegym.errors import ConfigError
 from pytest_swegym.errors import InfraError
 from pytest_swegym.errors import SolverError
+from pytest_swegym.plugin.events import recorder_of
 from pytest_swegym.plugin.options import SETTINGS
 from pytest_swegym.plugin.plan import Planned
 from pytest_swegym.plugin.plan import planned
@@ -82,6 +83,8 @@ def end(item: pytest.Item, live: LiveAttempt) -> None:
         if live.ended and not run.cancelled:
             outcome = live.finish()
             item.user_properties.extend(properties(run, outcome.record, kept=live.kept is not None))
+            if live.kept is not None:
+                recorder_of(item).finished(live.kept, kept=True)
     finally:
         live.close()
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import threading
 import traceback
 from collections.abc import Iterator
+from collections.abc import Mapping
 from concurrent.futures import Future
 from concurrent.futures import wait as futures_wait
 from contextlib import contextmanager
@@ -227,6 +228,7 @@ class LiveAttempt:
                         folder=run.store.folder(plan.key),
                         steps=run.settings.max_steps,
                         step_reward=step_reward if step_reward.wanted else None,
+                        on_event=self._happened,
                     ),
                 )
             return self._attempt
@@ -236,6 +238,15 @@ class LiveAttempt:
         self._item.ihook.pytest_swegym_attempt_stage(
             item=self._item, task=plan.task.spec, attempt=plan.number, stage=stage, seconds=seconds
         )
+        self._happened({"event": "stage", "stage": stage, "seconds": seconds})
+
+    def _happened(self, event: Mapping[str, Any]) -> None:
+        """Tell whoever listens; who fails at that is told of, and harms no attempt."""
+        plan, tell = self.plan, self._item.ihook.pytest_swegym_attempt_event
+        try:
+            tell(item=self._item, task=plan.task.spec, attempt=plan.number, event=event)
+        except Exception as error:
+            self._run.complain_once("pytest_swegym_attempt_event", error)
 
     def _end(self) -> Outcome:
         with self._lock:

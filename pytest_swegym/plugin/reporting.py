@@ -86,8 +86,9 @@ class Reporter:
         self._settings = config.stash[SETTINGS]
         #: By the name of each attempt that was reported, where its item stands.
         self._places: dict[str, Place] = {}
-        self._records: list[AttemptRecord] = []
-        self._summary: Summary | None = None
+        self.records: list[AttemptRecord] = []
+        #: What the run came to, when it has ended.
+        self.summary: Summary | None = None
         self._judgement: Judgement | None = None
 
     def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
@@ -103,9 +104,9 @@ class Reporter:
         """Write the totals; whatever was recorded is in them, also after Ctrl-C."""
         if self._places or RUN in self._config.stash:
             self._conclude()
-        if self._gate is not None and (self._summary or self._settings.solver or self._settings.tasks):
+        if self._gate is not None and (self.summary or self._settings.solver or self._settings.tasks):
             self._judge(self._gate, session)
-        if self._summary or self._judgement:
+        if self.summary or self._judgement:
             self._write_page()
 
     def _judge(self, gate: Gate, session: pytest.Session) -> None:
@@ -113,7 +114,7 @@ class Reporter:
         from pytest_swegym.results.gate import UNTRUSTED
         from pytest_swegym.results.tally import RunTally
 
-        self._judgement = gate.judge(self._summary.tally if self._summary else RunTally())
+        self._judgement = gate.judge(self.summary.tally if self.summary else RunTally())
         status = self._judgement.status
         # A session that was cut short, or could not be used at all, keeps its own status.
         ended = (pytest.ExitCode.OK, pytest.ExitCode.TESTS_FAILED, pytest.ExitCode.NO_TESTS_COLLECTED)
@@ -127,9 +128,9 @@ class Reporter:
         from pytest_swegym.results.markdown import gate_markdown
         from pytest_swegym.results.markdown import run_markdown
 
-        page = run_markdown(self._summary, self._records) if self._summary else ""
+        page = run_markdown(self.summary, self.records) if self.summary else ""
         page += gate_markdown(self._judgement) if self._judgement else ""
-        if self._summary:
+        if self.summary:
             write_atomic(run_of(self._config).root / "summary.md", page)
         if in_github():
             add_summary(page)
@@ -144,45 +145,45 @@ class Reporter:
         store = run.store
         # By the run's id, an attempt also counts whose item did not come to report it before Ctrl-C. A continued run
         # is one run: what it finished earlier counts, whatever was selected this time.
-        self._records = [
+        self.records = [
             record
             for record in store.records()
             if record.key in self._places or record.run_id == run.run_id or self._settings.resume
         ]
-        if not self._records:
+        if not self.records:
             return
-        self._summary = summarize(self._records, enough=1) if self._gate else summarize(self._records)
-        totals = {**self._summary.to_dict(), "run_id": run.run_id}
+        self.summary = summarize(self.records, enough=1) if self._gate else summarize(self.records)
+        totals = {**self.summary.to_dict(), "run_id": run.run_id}
         write_atomic(store.root / "summary.json", json.dumps(totals, indent=1) + "\n")
-        write_predictions(store.root / "predictions.jsonl", self._records)
-        write_run_reports(store.root, self._records, store.log)
+        write_predictions(store.root / "predictions.jsonl", self.records)
+        write_run_reports(store.root, self.records, store.log)
         if self._settings.output is None:
             _point(store.root.parent / "latest", store.root.name)
 
     def pytest_terminal_summary(self, terminalreporter: pytest.TerminalReporter) -> None:
-        if (self._summary or self._judgement) and in_github():
+        if (self.summary or self._judgement) and in_github():
             self._annotate(terminalreporter)
         verbosity = self._config.get_verbosity()
         for failure in self._judgement.failures if self._judgement else ():
             terminalreporter.write_line(f"swegym: {failure}", red=True)
-        if self._summary is None:
+        if self.summary is None:
             return
         from pytest_swegym.plugin.run import run_of
         from pytest_swegym.results.text import explain
         from pytest_swegym.results.text import summary_lines
 
         if verbosity < 0:
-            first = next(summary_lines(self._summary))
+            first = next(summary_lines(self.summary))
             terminalreporter.write_line(f"swegym: {first}; records: {run_of(self._config).root}")
             return
 
         terminalreporter.section("swegym")
         if verbosity > 0:
-            for record in self._records:
+            for record in self.records:
                 seconds = sum(record.stages.values())
                 reward = "-" if record.reward is None else f"{record.reward:.2f}"
                 terminalreporter.write_line(one_line(f"{explain(record)} (reward {reward}, {seconds:.1f} s)", 5000))
-        for line in (*summary_lines(self._summary), *(self._judgement.lines() if self._judgement else ())):
+        for line in (*summary_lines(self.summary), *(self._judgement.lines() if self._judgement else ())):
             terminalreporter.write_line(one_line(line, 5000))
         terminalreporter.write_line(f"records: {run_of(self._config).root}")
 
@@ -190,7 +191,7 @@ class Reporter:
         from pytest_swegym.plugin.github import annotate
 
         terminalreporter.ensure_newline()
-        for line in annotate(self._judgement, self._records, self._places):
+        for line in annotate(self._judgement, self.records, self._places):
             terminalreporter.write_line(line)
 
 

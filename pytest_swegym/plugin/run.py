@@ -18,6 +18,7 @@ from pytest_swegym.errors import ConfigError
 from pytest_swegym.errors import SandboxUnavailable
 from pytest_swegym.plugin.options import SETTINGS
 from pytest_swegym.plugin.output import SolverOutput
+from pytest_swegym.plugin.recorder import Recorder
 from pytest_swegym.plugin.solving import RUN
 from pytest_swegym.plugin.solving import TOOLS
 from pytest_swegym.results import ResultStore
@@ -50,8 +51,10 @@ class Run:
         self.ahead: LocalExecutor | None = None
         self.progress: Progress | None = None
         self.output = SolverOutput()
+        self.recorder = Recorder(self)
         self.cancelled = False
         self._lock = threading.Lock()
+        self._complained: set[str] = set()
         self._backend: Backend | None = None
         self._lab: Lab | None = None
 
@@ -106,6 +109,14 @@ class Run:
         name = getattr(self.settings, setting)
         option = f"--swegym-{setting.replace('_', '-')}"
         return load(name, what=option, root=self.config.invocation_params.dir) if name else None
+
+    def complain_once(self, what: str, error: Exception) -> None:
+        """A part that only listens has failed: that is told, and the run goes on."""
+        with self._lock:
+            known = what in self._complained
+            self._complained.add(what)
+        if not known:
+            log.warning("%s failed, and the run goes on (told once): %s: %s", what, type(error).__name__, error)
 
     def close(self) -> None:
         """End what runs, and every sandbox. Twice is fine."""

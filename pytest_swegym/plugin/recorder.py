@@ -1,0 +1,165 @@
+"""What happens to attempts, as short lines of ``events.jsonl``: numbers and names, not what was said."""
+
+from __future__ import annotations
+
+import json
+import threading
+from collections.abc import Mapping
+from contextlib import suppress
+from dataclasses import fields
+from pathlib import Path
+from typing import TYPE_CHECKING
+from typing import Any
+
+from pytest_swegym._support.redact import redact
+from pytest_swegym._support.text import one_line
+from pytest_swegym.errors import ConfigError
+from pytest_swegym.plugin.plan import PLANNED
+from pytest_swegym.results.events import EVENTS
+from pytest_swegym.results.events import FORMAT
+from pytest_swegym.results.events import EventLog
+from pytest_swegym.results.failures import failure_of
+from pytest_swegym.task.usage import USAGE
+from pytest_swegym.task.usage import Usage
+
+
+if TYPE_CHECKING:
+    import pytest
+
+    from pytest_swegym.plugin.run import Run
+    from pytest_swegym.settings import Settings
+    from pytest_swegym.task import AttemptRecord
+
+
+#: Longest action and longest word of a note, in characters.
+SHORT = 80
+
+
+class Recorder:
+    """Writes the events of this process: that the run began, when there is a first attempt; then what happens to each.
+
+    ``usage`` sums up what the model calls of each running attempt came to.
+    """
+
+    def __init__(self, run: Run) -> None:
+        self.log = EventLog(run.root / EVENTS)
+        self._run = run
+        self._usage: dict[str, Usage] = {}
+        self._lock = threading.Lock()
+        self._began = False
+
+    def begin(self, item: pytest.Item) -> None:
+        """Once: whose run it is, what was chosen for it, and how many attempts are planned."""
+        with self._lock:
+            if self._began:
+                return
+            self._began = True
+            worker = getattr(item.config, "workerinput", {}).get("workerid", "")
+            count = sum(PLANNED in each.stash for each in item.session.items)
+            facts = {"run_id": self._run.run_id, "worker": worker, "planned": count}
+            self.log.write("run_started", format=FORMAT, **facts, settings=plain_settings(self._run.settings))
+
+    def happened(self, key: str, event: Mapping[str, Any]) -> None:
+        """A line of a trajectory, or the end of a stage."""
+        kind = event.get("event")
+        if kind == "stage":
+            self.log.write("stage", attempt=key, stage=event["stage"], seconds=round(event["seconds"], 3))
+        elif kind == "begin":
+            self.log.write("episode", attempt=key)
+        elif kind == "step":
+            self._step(key, event)
+        elif kind == "note":
+            self.log.write("note", attempt=key, **_note(event))
+
+    def _step(self, key: str, event: Mapping[str, Any]) -> None:
+        with self._lock:
+            used = self._usage[key] = self._usage.get(key, Usage()) + _usage(event)
+        self.log.write(
+            "step",
+            attempt=key,
+            step=event.get("observation", {}).get("step", 0),
+            kind=event.get("kind", ""),
+            action=shortened(str(event.get("action", ""))),
+            reward=event.get("reward", 0.0),
+            exit_code=event.get("exit_code"),
+            ending=event.get("ending") or None,
+            seconds=event.get("seconds"),
+            tokens=used.tokens or None,
+            cost=used.cost,
+        )
+
+    def finished(self, record: AttemptRecord, *, kept: bool = False) -> None:
+        """An attempt ended; ``kept`` if that was in an earlier run, which this one continues."""
+        with self._lock:
+            self._usage.pop(record.key, None)
+        self.log.write(
+            "attempt_kept" if kept else "attempt_finished",
+            attempt=record.key,
+            verdict=record.verdict.value,
+            resolved=record.resolved,
+            reward=record.reward,
+            seconds=round(sum(record.stages.values()), 3),
+            steps=record.extra.get("steps"),
+            usage=record.extra.get(USAGE),
+            failure=failure_of(record) or None,
+        )
+
+    def end(self, exit_status: int, totals: Mapping[str, Any]) -> None:
+        """The run ended. Workers of pytest-xdist have written their attempts by then."""
+        if self._began or self.log.path.is_file():
+            told = ("attempts", "graded", "resolved", "rate", "mean_reward")
+            chosen = {name: totals[name] for name in told if name in totals}
+            self.log.write("run_ended", run_id=self._run.run_id, exit_status=exit_status, **chosen)
+
+
+def plain_settings(settings: Settings) -> dict[str, Any]:
+    """What was chosen, JSON only; what is as by default is left out, and the body of an agent's requests too."""
+    chosen = {}
+    for name in (each.name for each in fields(settings) if each.name != "sources"):
+        value = getattr(settings, name)
+        if settings.source(name) == "default":
+            continue
+        if isinstance(value, tuple):
+            value = ["body=(left out)" if str(word).startswith("body=") else str(word) for word in value]
+        chosen[name] = str(value) if isinstance(value, Path) else value
+    return chosen
+
+
+def shortened(action: str) -> str:
+    """An action in one short line: of an object, the words that say what is done."""
+    text = redact(action[:4096]).strip()  # before it is cut: half a secret has no form to know it by
+    if text.startswith("{") and len(action) <= 4096:
+        with suppress(ValueError, RecursionError):
+            text = _words(json.loads(text))
+    return one_line(" ".join(text[: SHORT * 4].split()), SHORT)
+
+
+def _words(value: Any) -> str:
+    """``{"action": "command", "command": "ls"}`` as ``command ls``: the values, those of inner objects too."""
+    if isinstance(value, Mapping):
+        return " ".join(filter(None, map(_words, value.values())))
+    return str(value) if isinstance(value, (str, int, float)) else ""
+
+
+def _note(event: Mapping[str, Any]) -> dict[str, Any]:
+    """``{"retry": {"status": 429, ...}}`` as ``note=retry, status=429``; what a model said is left out."""
+    found = next(((name, value) for name, value in event.items() if name != "event"), ("", None))
+    name, value = found
+    inner = value if isinstance(value, Mapping) else {"value": value}
+    kept = {key: _short(each) for key, each in inner.items() if key not in ("text", "event", "attempt", "note", "time")}
+    return {"note": name, **{key: each for key, each in kept.items() if each is not None}}
+
+
+def _short(value: Any) -> Any:
+    if isinstance(value, str):
+        return one_line(value, SHORT)
+    return value if isinstance(value, (bool, int, float)) else None
+
+
+def _usage(event: Mapping[str, Any]) -> Usage:
+    player = event.get("player")
+    given = player.get("usage") if isinstance(player, Mapping) else None
+    try:
+        return Usage.from_dict(given) if isinstance(given, Mapping) else Usage()
+    except ConfigError:
+        return Usage()
