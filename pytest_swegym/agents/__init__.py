@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pytest_swegym.agents.base import EndEpisode
 from pytest_swegym.agents.base import Played
 from pytest_swegym.agents.base import Player
 from pytest_swegym.agents.base import Policy
@@ -13,4 +14,15 @@ from pytest_swegym.agents.load import load_player
 from pytest_swegym.agents.solver import AgentSolver
 
 
-__all__ = ["PLAYERS", "AgentSolver", "Played", "Player", "Policy", "load_agent", "load_player", "play", "play_env"]
+__all__ = [
+    "PLAYERS",
+    "AgentSolver",
+    "EndEpisode",
+    "Played",
+    "Player",
+    "Policy",
+    "load_agent",
+    "load_player",
+    "play",
+    "play_env",
+]

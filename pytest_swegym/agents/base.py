@@ -13,8 +13,15 @@ from pytest_swegym.session import Action
 from pytest_swegym.session import Observation
 from pytest_swegym.session import Session
 from pytest_swegym.session import Submit
-from pytest_swegym.session import Turn
 from pytest_swegym.task import TaskSpec
+
+
+class EndEpisode(Exception):
+    """Raised by a policy that cannot go on: what is in the workspace is its answer, ``ending`` says why it ended."""
+
+    def __init__(self, ending: str) -> None:
+        self.ending = ending
+        super().__init__(ending)
 
 
 class Policy(ABC):
@@ -36,7 +43,7 @@ class Policy(ABC):
 
     @abstractmethod
     def act(self, observation: Observation) -> str:
-        """The next action, in the words of the session's protocol."""
+        """The next action, in the words of the session's protocol. Raises :class:`EndEpisode` to have no more."""
 
     def end(self) -> None:  # noqa: B027
         """The episode is over, or broke off: ``session.ending`` tells."""
@@ -69,24 +76,27 @@ class Player(ABC):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Played:
-    """How an episode ended: its last turn, and the sum of the rewards of its steps."""
+    """How an episode ended, after how many steps, and the sum of their rewards."""
 
-    turn: Turn
+    ending: str
+    steps: int
     reward: float
 
 
 def play(session: Session, policy: Policy) -> Played:
     """Play an episode to its end."""
-    reward, turn = 0.0, None
+    reward = 0.0
     observation = session.begin()
     try:
         policy.begin(session)
-        while turn is None or not turn.done:
+        while not session.done:
             turn = session.step(policy.act(observation))
             observation, reward = turn.observation, reward + turn.reward
+    except EndEpisode as end:
+        session.stop(end.ending)
     finally:
         policy.end()
-    return Played(turn=turn, reward=reward)
+    return Played(ending=session.ending, steps=session.observation.step, reward=reward)
 
 
 def play_env(
@@ -105,8 +115,16 @@ def play_env(
     try:
         policy.begin(session)
         while not done:
-            _, reward, terminated, truncated, info = env.step(policy.act(session.observation))
+            _, reward, terminated, truncated, info = env.step(_acted(policy, session.observation))
             total, done = total + float(reward), terminated or truncated
     finally:
         policy.end()
     return total, info
+
+
+def _acted(policy: Policy, observation: Observation) -> str:
+    """The next action; one that has no more submits what there is."""
+    try:
+        return policy.act(observation)
+    except EndEpisode:
+        return policy.submit()

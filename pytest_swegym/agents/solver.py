@@ -45,13 +45,12 @@ class AgentSolver:
                 played = play(session, policy)
             finally:
                 occasion.told.update(policy.told)
-        turn = played.turn
-        occasion.told.update(steps=turn.observation.step, ending=turn.ending)
+        occasion.told.update(steps=played.steps, ending=played.ending)
         if occasion.step_reward is not None:
             occasion.told["step_reward"] = played.reward
-        if turn.ending == "sandbox":
+        if played.ending == "sandbox":
             raise SolverError("everything in the sandbox was ended from inside")
-        if turn.ending in ("forfeit", "close"):
+        if played.ending in ("forfeit", "close"):
             workspace.reset()
             return ""
         return None

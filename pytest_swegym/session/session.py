@@ -135,6 +135,12 @@ class Session:
         """Count ``cost`` (of model calls, in whatever unit the limit is) for the episode."""
         self._used["cost"] += cost
 
+    def stop(self, ending: str) -> None:
+        """End the episode for a reason of the player's; what is in the workspace stands."""
+        if not self.ending:
+            self.ending = ending
+            self.note({"ended": ending})
+
     @property
     def done(self) -> bool:
         return bool(self.ending)
