@@ -8,6 +8,8 @@ from pytest_swegym.agents.base import Player
 from pytest_swegym.agents.base import Policy
 from pytest_swegym.session import Action
 from pytest_swegym.session import Command
+from pytest_swegym.session import Edit
+from pytest_swegym.session import Edits
 from pytest_swegym.session import Observation
 from pytest_swegym.session import Patch
 from pytest_swegym.session import Session
@@ -65,4 +67,5 @@ class RandomPolicy(Policy):
 def _vocabulary() -> list[Action]:
     files = [WriteFile(path=f"by_chance_{number}.txt", content="by chance\n") for number in range(3)]
     patches = [Patch(patches=(_PATCH.format(number),)) for number in range(3)]
-    return [*(Command(command=command) for command in _COMMANDS), *files, *patches, Submit()]
+    edits = [Edits(edits=(Edit(path=f"by_chance_{number}.txt", old="", new="by chance\n"),)) for number in range(3)]
+    return [*(Command(command=command) for command in _COMMANDS), *files, *patches, *edits, Submit()]

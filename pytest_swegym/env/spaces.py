@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 from collections.abc import Sequence
 from typing import Any
@@ -12,9 +13,12 @@ from gymnasium.error import CustomSpaceError
 from gymnasium.vector.utils import create_shared_memory
 
 from pytest_swegym.session import Command
+from pytest_swegym.session import Edit
+from pytest_swegym.session import Edits
 from pytest_swegym.session import Observation
 from pytest_swegym.session import Patch
 from pytest_swegym.session import Protocol
+from pytest_swegym.session import Submit
 
 
 #: Stands for "none" and "without limit" in numbers that cannot say so.
@@ -64,7 +68,14 @@ def action_space(protocol: Protocol) -> AnyText:
     try:
         return AnyText([protocol.write(Command(command=command)) for command in _LOOKS])
     except ValueError:  # a protocol without commands
-        return AnyText([protocol.write(Patch(patches=(_NEW_FILE,)))])
+        return AnyText([_change(protocol)])
+
+
+def _change(protocol: Protocol) -> str:
+    for action in (Patch(patches=(_NEW_FILE,)), Edits(edits=(Edit(path="sample.txt", old="", new="sample\n"),))):
+        with contextlib.suppress(ValueError):
+            return protocol.write(action)
+    return protocol.write(Submit())
 
 
 def observation_space(kind: str) -> spaces.Space[Any]:

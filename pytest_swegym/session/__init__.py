@@ -5,6 +5,8 @@ from __future__ import annotations
 from pytest_swegym.session.actions import Action
 from pytest_swegym.session.actions import Close
 from pytest_swegym.session.actions import Command
+from pytest_swegym.session.actions import Edit
+from pytest_swegym.session.actions import Edits
 from pytest_swegym.session.actions import Forfeit
 from pytest_swegym.session.actions import Invalid
 from pytest_swegym.session.actions import Patch
@@ -12,6 +14,8 @@ from pytest_swegym.session.actions import Start
 from pytest_swegym.session.actions import Submit
 from pytest_swegym.session.actions import ToolCall
 from pytest_swegym.session.actions import WriteFile
+from pytest_swegym.session.edits import apply_edits
+from pytest_swegym.session.edits import edits_to_diff
 from pytest_swegym.session.observation import Observation
 from pytest_swegym.session.observation import Remaining
 from pytest_swegym.session.observation import SessionLimits
@@ -30,6 +34,8 @@ __all__ = [
     "Action",
     "Close",
     "Command",
+    "Edit",
+    "Edits",
     "Forfeit",
     "Invalid",
     "Moment",
@@ -45,6 +51,8 @@ __all__ = [
     "ToolCall",
     "Turn",
     "WriteFile",
+    "apply_edits",
+    "edits_to_diff",
     "load_protocol",
     "open_trajectory",
 ]

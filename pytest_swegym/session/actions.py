@@ -32,6 +32,22 @@ class Patch:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Edit:
+    """``new`` code in the place of the ``old`` in a file of the repository; without ``old``, a new file."""
+
+    path: str
+    old: str
+    new: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Edits:
+    """Make edits, each on top of the last: all of them, or none."""
+
+    edits: tuple[Edit, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class ToolCall:
     """Call a tool by name. ``call_id`` is the caller's own name for the call."""
 
@@ -71,4 +87,4 @@ class Invalid:
     message: str
 
 
-Action = Command | WriteFile | Patch | ToolCall | Submit | Forfeit | Start | Close | Invalid
+Action = Command | WriteFile | Patch | Edits | ToolCall | Submit | Forfeit | Start | Close | Invalid

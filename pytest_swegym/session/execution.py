@@ -11,11 +11,13 @@ from typing import Any
 
 from pytest_swegym.environments.basegit import git_env
 from pytest_swegym.errors import ConfigError
+from pytest_swegym.errors import PatchError
 from pytest_swegym.errors import SandboxError
 from pytest_swegym.sandbox.base import HOME
 from pytest_swegym.sandbox.base import ExecResult
 from pytest_swegym.sandbox.base import Shell
 from pytest_swegym.session import actions as a
+from pytest_swegym.session.edits import apply_edits
 from pytest_swegym.task import TaskSpec
 from pytest_swegym.workspace import Workspace
 
@@ -71,6 +73,8 @@ class Execution:
             return self._call(action, within)
         if isinstance(action, a.WriteFile):
             return self._write(action)
+        if isinstance(action, a.Edits):
+            return self._edit(action)
         if isinstance(action, a.Submit):
             return Seen(ending="submit", notice="Submitted.")
         if isinstance(action, a.Forfeit):
@@ -112,6 +116,12 @@ class Execution:
         except (OSError, ValueError) as error:
             return Seen(notice=f"File {action.path} not written: {error}", exit_code=1)
         return Seen(notice=f"File {action.path} written.", exit_code=0)
+
+    def _edit(self, action: a.Edits) -> Seen:
+        try:
+            return Seen(notice=apply_edits(self._workspace, action.edits), exit_code=0)
+        except PatchError as error:
+            return Seen(notice=f"Not edited: {error}", exit_code=1)
 
     def _again(self, action: a.Action) -> Seen:
         task_id = action.task_id if isinstance(action, a.Start) else None

@@ -14,6 +14,7 @@ PROTOCOLS = {
     "execute": "pytest_swegym.session.protocols.execute:ExecuteProtocol",
     "execute-plan": "pytest_swegym.session.protocols.execute:PlanProtocol",
     "patch": "pytest_swegym.session.protocols.patch:PatchProtocol",
+    "edits": "pytest_swegym.session.protocols.edits:EditsProtocol",
     "tools": "pytest_swegym.session.protocols.tools:ToolsProtocol",
 }
 

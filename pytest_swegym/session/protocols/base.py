@@ -10,12 +10,19 @@ from typing import Any
 from typing import ClassVar
 
 from pytest_swegym.session.actions import Action
+from pytest_swegym.session.actions import Forfeit
+from pytest_swegym.session.actions import Start
+from pytest_swegym.session.actions import Submit
 from pytest_swegym.session.observation import Observation
 
 
 if TYPE_CHECKING:
     from pytest_swegym.task import TaskSpec
     from pytest_swegym.tools import Toolset
+
+
+#: Answers of one word, where an answer is a change.
+WORDS: dict[str, Action] = {"submit": Submit(), "forfeit": Forfeit(), "reset": Start()}
 
 
 class Protocol(ABC):

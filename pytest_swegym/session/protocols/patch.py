@@ -7,19 +7,16 @@ import json
 from typing import ClassVar
 
 from pytest_swegym.session.actions import Action
-from pytest_swegym.session.actions import Forfeit
 from pytest_swegym.session.actions import Invalid
 from pytest_swegym.session.actions import Patch
-from pytest_swegym.session.actions import Start
 from pytest_swegym.session.actions import Submit
 from pytest_swegym.session.observation import Observation
+from pytest_swegym.session.protocols.base import WORDS
 from pytest_swegym.session.protocols.base import Protocol
 from pytest_swegym.task import TaskSpec
 
 
 _EMPTY = "The patch is empty."
-#: Words that are no patch.
-_WORDS: dict[str, Action] = {"submit": Submit(), "forfeit": Forfeit(), "reset": Start()}
 _HOW = """\
 Answer with a patch: a unified diff as git makes it, alone or in a ``` fence. Paths start at {workdir}.
 Each patch is applied on top of the last. Several at once are several fences, or a JSON list of texts.
@@ -38,8 +35,8 @@ class PatchProtocol(Protocol):
 
     def parse(self, text: str) -> Action:
         word = text.strip()
-        if word in _WORDS:
-            return _WORDS[word]
+        if word in WORDS:
+            return WORDS[word]
         if word.startswith("["):
             return _listed(text)
         patches = _fenced(text) or [text]
@@ -52,7 +49,7 @@ class PatchProtocol(Protocol):
         if isinstance(action, Patch) and action.patches and all(patch.strip() for patch in action.patches):
             alone = action.patches[0]
             return alone if self.parse(alone) == action else json.dumps(action.patches, ensure_ascii=False)
-        word = next((word for word, meant in _WORDS.items() if meant == action), None)
+        word = next((word for word, meant in WORDS.items() if meant == action), None)
         if word is None:
             raise ValueError(f"the patch protocol has no {type(action).__name__} like this")
         return word

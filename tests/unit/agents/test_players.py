@@ -68,7 +68,7 @@ def test_scripts(tmp_path: Path, name: str, text: str, actions: list[str], proto
 def test_plain_commands_are_said_in_any_protocol(tmp_path: Path) -> None:
     path = tmp_path / "a.txt"
     path.write_text("ls\n")
-    said = {name: played(scripted(path), name)[0] for name in PROTOCOLS if name != "patch"}
+    said = {name: played(scripted(path), name)[0] for name in PROTOCOLS if name not in ("patch", "edits")}
     assert said["execute"] == "<execute>ls</execute>"
     assert json.loads(said["tools"]) == {"name": "bash", "arguments": {"command": "ls"}}
     with pytest.raises(SolverError, match="the patch protocol has no Command like this; choose another protocol"):

@@ -16,6 +16,8 @@ from pytest_swegym.session import PROTOCOLS
 from pytest_swegym.session import Action
 from pytest_swegym.session import Close
 from pytest_swegym.session import Command
+from pytest_swegym.session import Edit
+from pytest_swegym.session import Edits
 from pytest_swegym.session import Forfeit
 from pytest_swegym.session import Invalid
 from pytest_swegym.session import Observation
@@ -35,6 +37,7 @@ ACTIONS: st.SearchStrategy[Action] = st.one_of(
     st.builds(Command, command=TEXT, timeout=st.none() | st.floats(min_value=0.1, max_value=1e6)),
     st.builds(WriteFile, path=TEXT, content=TEXT),
     st.builds(Patch, patches=st.lists(TEXT, max_size=3).map(tuple)),
+    st.builds(Edits, edits=st.lists(st.builds(Edit, path=TEXT, old=TEXT, new=TEXT), max_size=3).map(tuple)),
     st.builds(Start, task_id=st.none() | TEXT),
     st.builds(Close, leave=st.booleans()),
     st.sampled_from([Submit(), Forfeit()]),
@@ -43,7 +46,8 @@ ACTIONS: st.SearchStrategy[Action] = st.one_of(
 #: Text that comes near to what each protocol takes.
 PIECES = ["<execute>", "</execute>", "<plan>", "</plan>", "ls", " ", "\n", "exit", '{"action":', '"command"', "}", "[",
           "]", '"a"', ",", "```", "```diff", "--- a/x\n", "submit", '{"name":"bash","arguments":{"command":"ls"}}',
-          "\x00", "\ud800", "null", "1e999", '"function":']  # fmt: skip
+          "\x00", "\ud800", "null", "1e999", '"function":', "{", '"filename": "a"',
+          '"old_code":', '"new_code": ""', '{"filename": "a", "old_code": "", "new_code": "b"}']  # fmt: skip
 NEAR = st.lists(st.sampled_from(PIECES), max_size=12).map("".join) | st.text()
 
 
@@ -86,6 +90,8 @@ def test_what_is_written_is_read_back(name: str, action: Action) -> None:
         ("execute", [Command(command="ls"), Command(command="cat <<E\n\nE\n"), Submit(), Forfeit()]),
         ("execute-plan", [Command(command="ls"), Submit()]),
         ("patch", [Patch(patches=("--- a/x\n+++ b/x\n",)), Patch(patches=("a", "```b")), Submit(), Start()]),
+        ("edits", [Edits(edits=(Edit(path="a.py", old="", new="x\n"),)), Submit(), Start(), Forfeit(),
+                   Edits(edits=(Edit(path="a", old="b", new=""), Edit(path="c", old='"', new="```")))]),
         ("tools", [Command(command="ls"), WriteFile(path="a", content="b"), Submit()]),
     ],
 )  # fmt: skip
@@ -105,7 +111,7 @@ def test_what_a_command_printed_and_what_is_said_are_told(protocol: Protocol) ->
     seen = Observation(output="out\n", exit_code=3, notice="The command was ended.")
     told = protocol.tell(Command(command="x"), seen)
     assert told.endswith("The command was ended.")
-    assert "out" in told or protocol.name == "patch"
+    assert "out" in told or protocol.name in ("patch", "edits")
     assert ("[exit code 3]" in told) == (protocol.name in ("execute", "execute-plan", "tools"))
 
 
