@@ -1,0 +1,112 @@
+"""Agents on the same tasks, each a run of its own in one folder: who solves what, and for how much.
+
+python benchmarks/solving.py --output runs [--base-url URL --model NAME] [--agents scripted,model,best_of,...]
+
+Without ``--base-url`` the small model of the tests is served on loopback (``.ci/small-model`` fetches it): it solves
+next to nothing, which is what a model of 135 million parameters can do; what is shown is that every way of solving works.
+``swegym view runs`` shows them all on one page.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+
+ROOT = Path(__file__).resolve().parents[1]
+#: Solvers by the name of their run, and what each is asked besides the model.
+AGENTS = {
+    "gold": ("gold", []),
+    "scripted": ("scripted:{scripts}", []),
+    "model": ("openai", ["protocol=execute"]),
+    "best_of": ("best_of:4", ["protocol=execute"]),
+    "genetic": ("genetic", ["protocol=execute", "genetic.population=3", "genetic.generations=2"]),
+    "mini-swe-agent": ("command:mini-swe-agent", ["max_requests=4"]),
+}
+#: For a model that answers to the point only at once.
+SYSTEM = "Answer with one shell command inside <execute> and </execute>. When the task is done, answer <submit>."
+END = "SWEGYM_END_OF_PATCH"
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--output", type=Path, required=True, metavar="DIR", help="folder of the runs")
+    parser.add_argument("--base-url", default="", help="an OpenAI-compatible endpoint")
+    parser.add_argument("--model", default="")
+    parser.add_argument("--agents", default=",".join(AGENTS), help="some of: %(default)s")
+    parser.add_argument("--tasks", default="itsdangerous or tinydb", help="which of task_specs, as for -k")
+    parser.add_argument("--curriculum", type=int, default=3, metavar="N", help="so many tasks of the curriculum")
+    parser.add_argument("--sandbox", default="auto")
+    parser.add_argument("--steps", type=int, default=5, help="most steps of an episode")
+    options = parser.parse_args()
+    output = options.output.resolve()
+    output.mkdir(parents=True, exist_ok=True)
+    wanted = options.agents.split(",")
+    with model(options) as agent_words:
+        for name in (each for each in AGENTS if each in wanted):
+            run(name, agent_words, output, options)
+    report(output, [name for name in wanted if (output / name / "summary.json").exists()])
+    return 0
+
+
+@contextmanager
+def model(options: argparse.Namespace) -> Iterator[list[str]]:
+    """The words of ``--swegym-agent`` that say which model."""
+    budget = ["reply_tokens=160", "temperature=0", "invalid_replies=2", f"system={SYSTEM}"]
+    if options.base_url:
+        yield [f"base_url={options.base_url}", f"model={options.model}"]
+        return
+    sys.path.insert(0, str(ROOT / "tests" / "servers"))
+    from small_model import SmallModel
+
+    with SmallModel() as server:
+        yield [f"base_url={server.url}", f"model={server.model}", *budget]
+
+
+def run(name: str, agent_words: list[str], output: Path, options: argparse.Namespace) -> None:
+    """One run; what it prints goes to the terminal."""
+    solver, own = AGENTS[name]
+    if "{scripts}" in solver:
+        solver = solver.format(scripts=write_scripts(output))
+    command = [
+        sys.executable, "-m", "pytest", "task_specs", "-p", "no:cacheprovider", "-q", "--no-header",
+        "-k", f"{options.tasks} or curriculum", "--swegym-tasks=curriculum", f"--swegym-limit={options.curriculum}",
+        f"--swegym-solver={solver}", f"--swegym-output={output / name}", f"--swegym-sandbox={options.sandbox}",
+        f"--swegym-max-steps={options.steps}", "--swegym-jobs=2", "--tb=no",
+        *(f"--swegym-agent={word}" for word in (*agent_words, *own)),
+    ]  # fmt: skip
+    print(f"\n== {name}: --swegym-solver={solver}", flush=True)
+    begin = time.monotonic()
+    subprocess.run(command, cwd=ROOT, check=False, env=os.environ | {"OPENAI_API_KEY": "none"})
+    print(f"{name}: {time.monotonic() - begin:.1f} s in all", flush=True)
+
+
+def write_scripts(output: Path) -> Path:
+    """What the known solutions came to, as commands that an agent could have typed; needs the run ``gold``."""
+    folder = output / "scripts"
+    folder.mkdir(exist_ok=True)
+    for line in (output / "gold" / "predictions.jsonl").read_text().splitlines():
+        row = json.loads(line)
+        steps = ["ls -la", f"git apply - <<'{END}'\n{row['model_patch']}\n{END}", "git status --short"]
+        (folder / f"{row['instance_id']}.txt").write_text("\n---\n".join(steps) + "\n")
+    return folder
+
+
+def report(output: Path, names: list[str]) -> None:
+    """The runs side by side."""
+    print("\n== side by side", flush=True)
+    runs = [str(output / name) for name in names]
+    if len(runs) > 1:
+        subprocess.run([sys.executable, "-m", "pytest_swegym", "compare", *runs], cwd=ROOT, check=False)
+    print(f"swegym view {output}")
+
+
+if __name__ == "__main__":
+    sys.exit(main())
