@@ -48,7 +48,8 @@ class BestOf:
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Genetic:
     """SEGym's population of prompts: its size stays ``population``; the shares are of it. ``start`` is a file of
-    prompts (a JSON list of texts) to begin with, such as the ``population.json`` of an earlier attempt."""
+    prompts (a JSON list of texts) to begin with, or the ``population.json`` of an earlier attempt. ``parallel`` play at
+    once."""
 
     population: int = 4
     generations: int = 3
@@ -56,6 +57,7 @@ class Genetic:
     mutation: float = 0.5
     crossover: float = 0.25
     start: str = ""
+    parallel: int = 1
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -1,0 +1,85 @@
+"""Which of several candidates becomes the answer."""
+
+from __future__ import annotations
+
+import hashlib
+import re
+from collections.abc import Callable
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from pytest_swegym.agents.search.candidates import Candidate
+from pytest_swegym.errors import BudgetSpent
+from pytest_swegym.errors import ModelError
+from pytest_swegym.errors import ModelUnavailable
+
+
+#: Answers the number of one of several patches, from 1; raises :class:`ValueError` if what it said is no such number.
+Judge = Callable[[Sequence[str]], int]
+#: Lines of a diff that say where, not what.
+_PLACE = re.compile(r"(?:index [0-9a-f]+\.\.[0-9a-f]+|@@ -\d+(?:,\d+)? \+\d+(?:,\d+)? @@)")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Choice:
+    """The chosen candidate, if any is to be chosen; ``by`` what, and a ``note`` if that was not what was asked for."""
+
+    candidate: Candidate | None
+    by: str
+    note: str = ""
+
+
+def choose(candidates: Sequence[Candidate], select: str, *, judge: Judge | None = None, problem: str = "") -> Choice:
+    """Choose by ``tests``, ``vote``, ``model`` or ``graded``; whatever leaves several, the vote decides among them.
+
+    An empty candidate or one that failed is never chosen. ``problem`` says why ``select`` cannot be gone by.
+    """
+    real = [each for each in candidates if each.real]
+    if not real:
+        return Choice(candidate=None, by=select, note=problem)
+    if problem or select == "vote":
+        return Choice(candidate=_voted(real, real), by="vote", note=problem)
+    if select == "model":
+        return _judged(real, judge)
+    best = max(_rank(each) for each in real)
+    return Choice(candidate=_voted([each for each in real if _rank(each) == best], real), by=select)
+
+
+def same(candidate: Candidate) -> str:
+    """Equal for patches that are the same but for blank lines and white space at the ends of lines."""
+    if candidate.tree is not None and not candidate.patch.strip():
+        return hashlib.sha256(candidate.tree).hexdigest()
+    digest = hashlib.sha256()
+    for line in candidate.patch.split("\n"):
+        text = line.rstrip()
+        if text not in ("", "+", "-") and not _PLACE.match(text):
+            digest.update(text.encode("utf-8", "surrogateescape") + b"\n")
+    return digest.hexdigest()
+
+
+def _rank(candidate: Candidate) -> tuple[float, ...]:
+    """One that could not be looked at is worse than all that could."""
+    seen = candidate.seen
+    return (0.0,) if seen is None else (1.0, *(seen.rank or (seen.score,)))
+
+
+def _voted(among: Sequence[Candidate], voters: Sequence[Candidate]) -> Candidate:
+    """Of the largest group of equal patches, the one with the smallest patch, and of those the first."""
+    votes = [same(each) for each in voters]
+    return min(among, key=lambda each: (-votes.count(same(each)), len(each.patch), each.number))
+
+
+def _judged(real: Sequence[Candidate], judge: Judge | None) -> Choice:
+    """What a model says; where it says nothing of use, the vote."""
+    first: dict[str, Candidate] = {}
+    for each in real:
+        first.setdefault(same(each), each)
+    different = list(first.values())
+    if len(different) == 1:
+        return Choice(candidate=different[0], by="model", note="all patches are the same: no model was asked")
+    try:
+        if judge is None:
+            raise ValueError("there is none to ask")
+        return Choice(candidate=different[judge([each.patch for each in different]) - 1], by="model")
+    except (ValueError, BudgetSpent, ModelError, ModelUnavailable) as error:
+        return Choice(candidate=_voted(real, real), by="vote", note=f"not by the model: {error}")
