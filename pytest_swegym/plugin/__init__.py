@@ -12,5 +12,6 @@ pytest_plugins = (
     "pytest_swegym.plugin.session",
     "pytest_swegym.plugin.reporting",
     "pytest_swegym.plugin.events",
+    "pytest_swegym.plugin.monitor",
     "pytest_swegym.plugin.workers",
 )

@@ -69,6 +69,10 @@ def pytest_configure(config: pytest.Config) -> None:
         raise pytest.UsageError(
             f"--swegym-solver={name} needs the terminal for itself: no --swegym-jobs above 1, no pytest-xdist"
         )
+    if solver.tools:
+        from pytest_swegym.tools import with_folders
+
+        config.stash[TOOLS] = with_folders(config.stash.get(TOOLS, None), solver.tools)
     config.pluginmanager.register(CommandLineSolver(solver), COMMAND_LINE)
 
 
