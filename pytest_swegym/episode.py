@@ -315,7 +315,7 @@ class Attempt:
         except Exception as error:
             outcome = {**failed_fields(error), "error_stage": self._stage}
         patch, prepared = self._results.get("solve"), self._results.get("checkout")
-        return AttemptRecord(
+        record = AttemptRecord(
             **self._named,
             **outcome,
             environment=prepared.environment if isinstance(prepared, Prepared) else "",
@@ -326,6 +326,7 @@ class Attempt:
             tries=self._tries,
             extra=dict(self.occasion.told),
         )
+        return record.redacted()
 
 
 @dataclass(frozen=True, slots=True)

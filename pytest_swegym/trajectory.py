@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Any
 from typing import BinaryIO
 
+from pytest_swegym._support.redact import redacted
 from pytest_swegym.errors import ConfigError
 from pytest_swegym.errors import InfraError
 
@@ -35,7 +36,7 @@ class TrajectoryWriter:
 
     Every line is written whole and at once, so that a run that is cut leaves a readable file. Raises
     :class:`InfraError` if the file cannot be written. Safe to use from several threads. ``listener`` is called with
-    each line after it is written.
+    each line after it is written. Secrets are written nowhere: a line says ``[redacted: KIND]`` in their place.
     """
 
     def __init__(
@@ -45,7 +46,7 @@ class TrajectoryWriter:
         self._listener = listener
         self._diff = ""
         self._lock = threading.Lock()
-        line = _text({"event": "header", "format": FORMAT, **header})
+        line = _text(redacted({"event": "header", "format": FORMAT, **header}))
         with _told(path):
             path.parent.mkdir(parents=True, exist_ok=True)
             path.write_bytes(line)
@@ -95,7 +96,8 @@ class TrajectoryWriter:
         with self._lock:
             self._put(line)
 
-    def _put(self, line: Mapping[str, Any]) -> None:
+    def _put(self, told: Mapping[str, Any]) -> None:
+        line = redacted(told)
         # Opened anew for each line: hundreds of episodes at once hold no file, and there is nothing to close.
         with _told(self.path), self.path.open("ab", buffering=0) as file:
             file.write(_text(line))
@@ -178,7 +180,7 @@ def end_trajectory(path: Path, data: Mapping[str, Any]) -> None:
         file.seek(last)
         file.truncate(last if file.read(len(_END)) == _END else whole)
         file.seek(0, os.SEEK_END)
-        file.write(_text({"event": "end", **data}))
+        file.write(_text(redacted({"event": "end", **data})))
 
 
 def _after_break(file: BinaryIO, end: int) -> int:

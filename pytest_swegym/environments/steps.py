@@ -14,6 +14,7 @@ from dataclasses import field
 from pathlib import Path
 
 from pytest_swegym._support.locks import key_lock
+from pytest_swegym._support.redact import bare_urls
 from pytest_swegym._support.shelf import Shelf
 from pytest_swegym.errors import EnvironmentBuildError
 from pytest_swegym.sandbox.base import HOME
@@ -27,7 +28,6 @@ from pytest_swegym.sandbox.toolchain import uv_program
 from pytest_swegym.sources import OFFLINE
 from pytest_swegym.sources import ca_bundle
 from pytest_swegym.sources import index_environment
-from pytest_swegym.sources.redact import redact
 from pytest_swegym.task import TaskSpec
 
 
@@ -70,7 +70,7 @@ class Build:
             reason = f"ran out of its {self.timeout:g} s" if result.timed_out else f"exit code {result.exit_code}"
             reason += " (out of memory)" if result.oom else ""
             reason += f"; {OFFLINE}" if self.offline else ""
-            raise EnvironmentBuildError(f"{what} failed: {reason}", output=redact(result.output[-6000:]))
+            raise EnvironmentBuildError(f"{what} failed: {reason}", output=bare_urls(result.output[-6000:]))
         log.debug("%s: %.1f s", what, time.monotonic() - started)
         return result
 
@@ -85,7 +85,7 @@ def finish(
     """Save what was built, without what only the build needed; ``kind`` and ``title`` are for ``swegym disk``."""
     build.sandbox.exec(["rm", "-rf", _CACHE])
     saved = backend.save(build.sandbox, key, env=env, python=python)
-    Shelf(backend.name).write(key, kind=kind, title=redact(title))
+    Shelf(backend.name).write(key, kind=kind, title=bare_urls(title))
     return saved
 
 

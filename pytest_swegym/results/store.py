@@ -57,7 +57,7 @@ class ResultStore:
             else:
                 (folder / name).unlink(missing_ok=True)
         end_trajectory(folder / TRAJECTORY, _end(record))
-        write_atomic(folder / RECORD, json.dumps(record.to_dict(), indent=1) + "\n")
+        write_atomic(folder / RECORD, json.dumps(record.redacted().to_dict(), indent=1) + "\n")
         return folder
 
     def read(self, key: str) -> AttemptRecord | None:

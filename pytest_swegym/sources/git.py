@@ -13,6 +13,7 @@ from pathlib import Path
 from pytest_swegym._support.keys import content_key
 from pytest_swegym._support.locks import key_lock
 from pytest_swegym._support.paths import cache_dir
+from pytest_swegym._support.redact import bare_urls
 from pytest_swegym._support.shelf import Shelf
 from pytest_swegym.errors import SourceError
 from pytest_swegym.sources.base import OFFLINE
@@ -22,7 +23,6 @@ from pytest_swegym.sources.plumbing import GitDir
 from pytest_swegym.sources.plumbing import GitError
 from pytest_swegym.sources.plumbing import init
 from pytest_swegym.sources.plumbing import log
-from pytest_swegym.sources.redact import redact
 
 
 _FULL_SHA = re.compile(r"[0-9a-f]{40}([0-9a-f]{24})?")
@@ -60,8 +60,8 @@ class Mirror(Store):
     def __init__(self, url: str, *, offline: bool) -> None:
         self.url = url
         self.offline = offline
-        slug = re.sub(r"[^A-Za-z0-9._-]+", "-", redact(url).split("://")[-1]).strip("-.")[-80:]
-        self.name = f"{slug}-{content_key(redact(url))}"
+        slug = re.sub(r"[^A-Za-z0-9._-]+", "-", bare_urls(url).split("://")[-1]).strip("-.")[-80:]
+        self.name = f"{slug}-{content_key(bare_urls(url))}"
         super().__init__(cache_dir("mirrors") / self.name, live=not offline)
 
     def update(self, name: str | None) -> None:
@@ -70,12 +70,12 @@ class Mirror(Store):
             if name and _FULL_SHA.fullmatch(name) and self.commit(name):
                 return  # another process fetched it while we waited for the lock
             if self.offline:
-                what = f"commit {name} of {redact(self.url)}" if name else redact(self.url)
+                what = f"commit {name} of {bare_urls(self.url)}" if name else bare_urls(self.url)
                 raise SourceError(f"{what} is not in {self}, and {OFFLINE}; or give a copy with --swegym-mirror=DIR")
             try:
                 self._make(name) if not self.git.path.is_dir() else self._fetch(self.git, name)
             except GitError as error:
-                raise SourceError(f"{redact(self.url)}: {error}") from error
+                raise SourceError(f"{bare_urls(self.url)}: {error}") from error
             self.live = False  # asked once: key and checkout of one source agree, whatever is pushed between them
 
     def in_use(self) -> AbstractContextManager[object]:
@@ -85,15 +85,15 @@ class Mirror(Store):
         """Fetch into a folder beside, and rename it: a cut leaves no half mirror."""
         partial = self.git.path.with_name(self.name + ".partial")
         shutil.rmtree(partial, ignore_errors=True)
-        log.info("cloning %s (once; kept in %s)", redact(self.url), self)
+        log.info("cloning %s (once; kept in %s)", bare_urls(self.url), self)
         self._fetch(init(partial), name)
         partial.rename(self.git.path)
-        log.info("cloned %s", redact(self.url))
+        log.info("cloned %s", bare_urls(self.url))
 
     def _fetch(self, git: GitDir, name: str | None) -> None:
         refs = ("+refs/heads/*:refs/heads/*", "+refs/tags/*:refs/tags/*")
         options = ("--progress", "--no-tags", "--no-write-fetch-head", "--update-head-ok")
-        git.follow("fetch", *options, "--", self.url, *refs, report=_Reporter(redact(self.url)))
+        git.follow("fetch", *options, "--", self.url, *refs, report=_Reporter(bare_urls(self.url)))
         said = git.text("ls-remote", "--symref", "--", self.url, "HEAD")
         head = re.search(r"^ref: (refs/heads/\S+)\tHEAD$", said, re.MULTILINE)
         if head:

@@ -15,12 +15,12 @@ from typing import TYPE_CHECKING
 from pytest_swegym._support.keys import content_key
 from pytest_swegym._support.paths import cache_dir
 from pytest_swegym._support.paths import write_atomic
+from pytest_swegym._support.redact import bare_urls
 from pytest_swegym.errors import SourceError
 from pytest_swegym.sources.base import OFFLINE
 from pytest_swegym.sources.pipconf import IndexSettings
 from pytest_swegym.sources.pipconf import read_settings
 from pytest_swegym.sources.plumbing import log
-from pytest_swegym.sources.redact import redact
 from pytest_swegym.sources.transport import bare
 from pytest_swegym.sources.transport import make_session
 
@@ -114,7 +114,7 @@ def _pages(name: str, settings: IndexSettings) -> Iterator[list[DistributionPack
     import requests
 
     for url in settings.skipped:
-        log.debug("index %s is not http(s): passed over", redact(url))
+        log.debug("index %s is not http(s): passed over", bare_urls(url))
     with make_session(settings) as session:
         for url in settings.indexes:
             try:
@@ -124,7 +124,7 @@ def _pages(name: str, settings: IndexSettings) -> Iterator[list[DistributionPack
                 continue
             except (requests.RequestException, OSError, ValueError) as error:
                 raise SourceError(
-                    f"package index {redact(url)} cannot be asked for {name!r}: {redact(error)}"
+                    f"package index {bare_urls(url)} cannot be asked for {name!r}: {bare_urls(error)}"
                 ) from None
 
 
@@ -160,7 +160,7 @@ def _memory(name: str, version: str, settings: IndexSettings) -> Path:
     from packaging.utils import canonicalize_name
 
     key = content_key(
-        "sdist", canonicalize_name(name), str(_version(version)), [redact(url) for url in settings.indexes]
+        "sdist", canonicalize_name(name), str(_version(version)), [bare_urls(url) for url in settings.indexes]
     )
     return cache_dir("sdists") / f"{key}.json"
 

@@ -14,8 +14,8 @@ from dataclasses import field
 from pathlib import Path
 from urllib.parse import urlsplit
 
+from pytest_swegym._support.redact import bare_urls
 from pytest_swegym.errors import ConfigError
-from pytest_swegym.sources.redact import redact
 
 
 PYPI = "https://pypi.org/simple/"
@@ -38,7 +38,7 @@ class IndexSettings:
     @property
     def shown(self) -> str:
         """The indexes in words, without credentials."""
-        return ", ".join(redact(url) for url in self.indexes) or "no index (pip's no-index is set)"
+        return ", ".join(bare_urls(url) for url in self.indexes) or "no index (pip's no-index is set)"
 
 
 def read_settings(environ: Mapping[str, str] | None = None) -> IndexSettings:
@@ -103,7 +103,7 @@ def _from_files(env: Mapping[str, str]) -> dict[str, str]:
         try:
             parser.read_string(path.read_text(), source=str(path))
         except (OSError, UnicodeDecodeError, configparser.Error) as error:
-            raise ConfigError(f"pip's configuration file {path} cannot be read: {redact(error)}") from error
+            raise ConfigError(f"pip's configuration file {path} cannot be read: {bare_urls(error)}") from error
         for name, values in sections.items():
             if parser.has_section(name):
                 values.update({key.replace("_", "-"): value for key, value in parser.items(name)})

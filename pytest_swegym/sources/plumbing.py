@@ -16,8 +16,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from pytest_swegym._support.redact import bare_urls
 from pytest_swegym.errors import SourceError
-from pytest_swegym.sources.redact import redact
 
 
 log = logging.getLogger("pytest_swegym.sources")
@@ -86,7 +86,7 @@ class GitDir:
         """Run one git command to its end and return its stdout. Raises :class:`GitError`."""
         status, stdout, stderr = self._execute(arguments, stdin, env or {})
         if status:
-            said = redact(stderr.strip() or f"exit code {status}")
+            said = bare_urls(stderr.strip() or f"exit code {status}")
             raise GitError(f"git {arguments[0]} failed: {said[-2000:]}")
         return stdout
 
@@ -113,7 +113,7 @@ class GitDir:
             process.wait()
         except git.GitCommandError as error:
             _found(error.status)
-            raise GitError(f"git {arguments[0]} failed: {redact(' '.join(said))[-2000:]}") from None
+            raise GitError(f"git {arguments[0]} failed: {bare_urls(' '.join(said))[-2000:]}") from None
 
     def _execute(self, arguments: Sequence[str], stdin: bytes, env: dict[str, str]) -> tuple[int, bytes, str]:
         git = _library()

@@ -7,6 +7,7 @@ import re
 from pathlib import Path
 from urllib.parse import urlsplit
 
+from pytest_swegym._support.redact import bare_urls
 from pytest_swegym.errors import SourceError
 from pytest_swegym.errors import SpecError
 from pytest_swegym.sources.archive import ArchiveSource
@@ -18,7 +19,6 @@ from pytest_swegym.sources.git import Store
 from pytest_swegym.sources.local import LocalSource
 from pytest_swegym.sources.local import find_git
 from pytest_swegym.sources.local import is_bare
-from pytest_swegym.sources.redact import redact
 from pytest_swegym.sources.sdist import SdistSource
 from pytest_swegym.task.spec import NO_REPO
 
@@ -69,7 +69,7 @@ def make_source(
     if _is_git_url(text) or _OWNER_NAME.fullmatch(text):
         return _git(text, base_commit, mirror, offline, _folder(root))
     if "://" in text and not text.startswith("file://"):
-        raise SpecError(f"{redact(text)!r}: expected {_ALLOWED}", field="repo")
+        raise SpecError(f"{bare_urls(text)!r}: expected {_ALLOWED}", field="repo")
     return _local(text, base_commit, _folder(root))
 
 
@@ -82,13 +82,13 @@ def _digest(text: str) -> tuple[str, str | None]:
     if not mark:
         return text, None
     if not re.fullmatch(r"sha256=[0-9a-fA-F]{64}", fragment):
-        raise SpecError(f"{redact(place)!r}: after '#' expected sha256= and 64 hexadecimal digits", field="repo")
+        raise SpecError(f"{bare_urls(place)!r}: after '#' expected sha256= and 64 hexadecimal digits", field="repo")
     return place, fragment.removeprefix("sha256=").lower()
 
 
 def _no_commit(base_commit: str | None, text: str) -> None:
     if base_commit is not None:
-        raise SpecError(f"{redact(text)!r} has no commits; leave base_commit out", field="base_commit")
+        raise SpecError(f"{bare_urls(text)!r} has no commits; leave base_commit out", field="base_commit")
 
 
 def _sdist(text: str, offline: bool) -> Source:
@@ -108,8 +108,8 @@ def _archive(place: str, digest: str | None, offline: bool, root: Path) -> Sourc
     scheme = urlsplit(place).scheme
     if scheme in ("http", "https"):
         if not digest:
-            raise SpecError(f"{redact(place)!r}: an archive from the network needs '#sha256=HEX'", field="repo")
-        return ArchiveSource(description=redact(place), place=place, sha256=digest, offline=offline)
+            raise SpecError(f"{bare_urls(place)!r}: an archive from the network needs '#sha256=HEX'", field="repo")
+        return ArchiveSource(description=bare_urls(place), place=place, sha256=digest, offline=offline)
     path = _path(place, root)
     return ArchiveSource(description=str(path), place=path, sha256=digest)
 
@@ -124,7 +124,7 @@ def _is_git_url(text: str) -> bool:
 
 
 def _git(text: str, base_commit: str | None, mirror: Path | None, offline: bool, root: Path) -> Source:
-    shown = redact(text.removeprefix("git+"))
+    shown = bare_urls(text.removeprefix("git+"))
     description = f"{shown}@{base_commit}" if base_commit else shown
     if mirror:
         store = _in_mirror(shown, mirror)
@@ -133,7 +133,7 @@ def _git(text: str, base_commit: str | None, mirror: Path | None, offline: bool,
     if _OWNER_NAME.fullmatch(text):
         template = os.environ.get("SWEGYM_GIT_URL") or GITHUB
         if "{repo}" not in template:
-            raise SpecError(f"$SWEGYM_GIT_URL is {redact(template)!r}; it must contain '{{repo}}'", field="repo")
+            raise SpecError(f"$SWEGYM_GIT_URL is {bare_urls(template)!r}; it must contain '{{repo}}'", field="repo")
         url = template.replace("{repo}", text)
         if not _is_git_url(url):
             return _local(url, base_commit, root)

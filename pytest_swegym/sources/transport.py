@@ -19,11 +19,11 @@ from urllib.parse import urlunsplit
 
 from pytest_swegym._support.locks import key_lock
 from pytest_swegym._support.paths import cache_dir
+from pytest_swegym._support.redact import bare_urls
 from pytest_swegym.errors import SourceError
 from pytest_swegym.sources.base import OFFLINE
 from pytest_swegym.sources.pipconf import IndexSettings
 from pytest_swegym.sources.plumbing import log
-from pytest_swegym.sources.redact import redact
 
 
 if TYPE_CHECKING:
@@ -139,7 +139,7 @@ def download(url: str, sha256: str, settings: IndexSettings, *, what: str, offli
             found = sha256_of(partial)
         if found != sha256:
             partial.unlink()
-            raise SourceError(f"{what}: {redact(url)} has sha256 {found}, expected {sha256}; it was not kept")
+            raise SourceError(f"{what}: {bare_urls(url)} has sha256 {found}, expected {sha256}; it was not kept")
         partial.replace(path)
     return path
 
@@ -155,11 +155,11 @@ def _transfer(url: str, partial: Path, settings: IndexSettings, what: str) -> No
                 return _read(session, bare(url), partial, settings.timeout)
             except (urllib3.exceptions.HTTPError, requests.exceptions.ChunkedEncodingError) as error:
                 cut = error
-                log.info("downloading %s was cut, trying again: %s", what, redact(error))
+                log.info("downloading %s was cut, trying again: %s", what, bare_urls(error))
                 time.sleep(min(8.0, 0.25 * 2**number))
             except (requests.RequestException, OSError) as error:
-                raise SourceError(f"{what}: {redact(url)}: {redact(error)}") from None
-    raise SourceError(f"{what}: {redact(url)} was cut {settings.retries + 1} times: {redact(cut)}")
+                raise SourceError(f"{what}: {bare_urls(url)}: {bare_urls(error)}") from None
+    raise SourceError(f"{what}: {bare_urls(url)} was cut {settings.retries + 1} times: {bare_urls(cut)}")
 
 
 def _read(session: requests.Session, url: str, partial: Path, timeout: float) -> None:

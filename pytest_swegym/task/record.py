@@ -8,8 +8,10 @@ from collections.abc import Mapping
 from dataclasses import asdict
 from dataclasses import dataclass
 from dataclasses import field
+from dataclasses import replace
 from typing import Any
 
+from pytest_swegym._support.redact import redacted
 from pytest_swegym.errors import ConfigError
 from pytest_swegym.errors import PatchError
 from pytest_swegym.errors import SolverError
@@ -90,6 +92,11 @@ class AttemptRecord:
     def key(self) -> str:
         """The attempt's name: instance id, and ``.N`` for attempts after the first."""
         return f"{self.instance_id}.{self.attempt}" if self.attempt else self.instance_id
+
+    def redacted(self) -> AttemptRecord:
+        """The same without secrets in what was said; the patch stays as it is, it is what was graded."""
+        said = {name: redacted(getattr(self, name)) for name in ("reasons", "error", "extra")}
+        return replace(self, **{**said, "reasons": tuple(said["reasons"])})
 
     def to_dict(self) -> dict[str, Any]:
         data = asdict(self)

@@ -272,3 +272,17 @@ def test_what_is_no_trajectory_is_refused(path: Path, text: str, message: str) -
 def test_a_file_that_is_not_there(path: Path) -> None:
     with pytest.raises(ConfigError, match=r"trajectory '.*' cannot be read: .*No such file"):
         read_trajectory(path)
+
+
+def test_secrets_are_written_nowhere(path: Path) -> None:
+    key = "ghp" + "_Zq8wT3vN1mK7pR5yB2cX9dF4gH6jL0sAeUiO"
+    heard: list[Any] = []
+    writer = TrajectoryWriter(path, {**HEADER, "solver": key}, listener=heard.append)
+    writer.begin(seen(text=f"use {key}"))
+    writer.step(step(1, f"curl -H {key}", output=key, diff=f"+{key}", state={"deep": [key]}))
+    writer.note({"retry": {"error": key}})
+    writer.end({"verdict": "resolved", "why": key})
+    assert key not in path.read_text() + json.dumps(heard)
+    told = read_trajectory(path)
+    assert told.steps[0]["action"] == "curl -H [redacted: GitHub token]"
+    assert [line["event"] for line in heard] == ["begin", "step", "note"]

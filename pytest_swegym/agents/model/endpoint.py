@@ -15,12 +15,13 @@ from contextlib import AbstractContextManager
 from typing import TYPE_CHECKING
 from typing import Any
 
+from pytest_swegym._support.redact import bare_urls
+from pytest_swegym._support.redact import redact
 from pytest_swegym.agents.config import AgentConfig
 from pytest_swegym.agents.config import secret
 from pytest_swegym.errors import ConfigError
 from pytest_swegym.errors import ContextTooLong
 from pytest_swegym.errors import ModelError
-from pytest_swegym.sources.redact import redact
 
 
 if TYPE_CHECKING:
@@ -74,7 +75,7 @@ class Endpoint:
             )
         self.body = _body(config.body)
         #: The server's address, to be shown.
-        self.where = redact(config.base_url) or "the model's server"
+        self.where = bare_urls(config.base_url) or "the model's server"
         self._lock = threading.Lock()
         self._made: OpenAI | None = None
 

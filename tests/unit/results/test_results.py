@@ -56,6 +56,16 @@ def test_store_reads_back_what_it_wrote(tmp_path: Path) -> None:
     assert store.read("calc-9") is None
 
 
+def test_secrets_stay_in_the_patch_alone(tmp_path: Path) -> None:
+    key = "ghp" + "_Zq8wT3vN1mK7pR5yB2cX9dF4gH6jL0sAeUiO"
+    record = replace(WRONG, reasons=(key,), error=f"raised {key}", extra={"deep": [{"said": key}]}, patch=f"+{key}\n")
+    folder = ResultStore(root=tmp_path).write(record)
+    found = ResultStore(root=tmp_path).read(record.key)
+    shown = "[redacted: GitHub token]"
+    assert found == replace(record, reasons=(shown,), error=f"raised {shown}", extra={"deep": [{"said": shown}]})
+    assert (folder / "patch.diff").read_text() == f"+{key}\n"
+
+
 def test_store_forgets_what_an_earlier_attempt_left(tmp_path: Path) -> None:
     store = ResultStore(root=tmp_path)
     store.write(RECORD, Grade(verdict=Verdict.RESOLVED, junit_xml=b"<xml/>"))

@@ -1,4 +1,4 @@
-"""Credentials never come through."""
+"""Credentials in URLs never come through."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pytest_swegym.sources.redact import redact
+from pytest_swegym._support.redact import bare_urls
 
 
 @pytest.mark.parametrize(
@@ -21,7 +21,7 @@ from pytest_swegym.sources.redact import redact
     ],
 )
 def test_credentials_are_left_out_and_nothing_else(text: str, shown: str) -> None:
-    assert redact(text) == shown
+    assert bare_urls(text) == shown
 
 
 _WORD = st.text(st.characters(codec="ascii", categories=["L", "N"]), min_size=8)
@@ -29,4 +29,4 @@ _WORD = st.text(st.characters(codec="ascii", categories=["L", "N"]), min_size=8)
 
 @given(user=_WORD, password=_WORD, path=_WORD)
 def test_no_password_survives(user: str, password: str, path: str) -> None:
-    assert redact(f"error at https://{user}:P-{password}@host/{path}: no") == f"error at https://host/{path}: no"
+    assert bare_urls(f"error at https://{user}:P-{password}@host/{path}: no") == f"error at https://host/{path}: no"
