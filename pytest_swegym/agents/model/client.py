@@ -148,7 +148,7 @@ class ModelClient:
         if self.config.context_tokens:
             return self.config.context_tokens
         try:
-            listed = self._endpoint.models(min(self.config.timeout, 10.0, self._left()))
+            listed = self._endpoint.models(max(min(self.config.timeout, 10.0, self._left()), 0.1))
         except (Transient, ModelError):
             return 0  # many servers have no such list; the first chat that is too long will tell
         for each in listed:

@@ -90,6 +90,15 @@ class Endpoint:
             timeout,
         )
 
+    def responses(self, payload: Mapping[str, Any], timeout: float) -> dict[str, Any]:
+        """The answer to a request of the Responses API. Raises as :meth:`chat`."""
+        rest = {key: value for key, value in payload.items() if key not in ("model", "input")}
+        create = self._client().responses.with_streaming_response.create
+        return self._asked(
+            lambda limit: create(model=payload["model"], input=payload["input"], extra_body=rest, timeout=limit),
+            timeout,
+        )
+
     def embeddings(self, texts: list[str], model: str, timeout: float) -> dict[str, Any]:
         """The answer to a request for embeddings. Raises as :meth:`chat`."""
         create = self._client().embeddings.with_streaming_response.create
