@@ -39,12 +39,12 @@ class ModelPlayer(Player):
     def __init__(self, config: AgentConfig) -> None:
         load_protocol(config.protocol)
         ModelClient(config)  # what cannot work is said before anything runs
-        self._config = config
+        self.config = config
         self.identity = config.identity
         self.oracle = config.observe.reader == "oracle"
 
     def make(self, task: TaskSpec, *, number: int = 0, seed: int = 0) -> Policy:
-        return ModelPolicy(self._config, number=number, seed=seed)
+        return ModelPolicy(self.config, number=number, seed=seed)
 
 
 class ModelPolicy(Policy):

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import hashlib
-import re
 from collections.abc import Callable
+from collections.abc import Iterator
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -16,8 +16,6 @@ from pytest_swegym.errors import ModelUnavailable
 
 #: Answers the number of one of several patches, from 1; raises :class:`ValueError` if what it said is no such number.
 Judge = Callable[[Sequence[str]], int]
-#: Lines of a diff that say where, not what.
-_PLACE = re.compile(r"(?:index [0-9a-f]+\.\.[0-9a-f]+|@@ -\d+(?:,\d+)? \+\d+(?:,\d+)? @@)")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -49,12 +47,31 @@ def same(candidate: Candidate) -> str:
     """Equal for patches that are the same but for blank lines and white space at the ends of lines."""
     if candidate.tree is not None and not candidate.patch.strip():
         return hashlib.sha256(candidate.tree).hexdigest()
-    digest = hashlib.sha256()
-    for line in candidate.patch.split("\n"):
+    text = "\n".join(_essence(candidate.patch))
+    return hashlib.sha256(text.encode("utf-8", "surrogateescape")).hexdigest()
+
+
+def _essence(patch: str) -> Iterator[str]:
+    """What a git diff changes, in which file, and below which line."""
+    header, below = True, ""
+    for line in patch.split("\n"):
         text = line.rstrip()
-        if text not in ("", "+", "-") and not _PLACE.match(text):
-            digest.update(text.encode("utf-8", "surrogateescape") + b"\n")
-    return digest.hexdigest()
+        if text.startswith("diff --git "):
+            header = True
+        if header:
+            if text.startswith("@@ "):
+                header = False
+            elif not text.startswith("index "):
+                yield text
+        elif text.startswith("@@ "):
+            below = ""
+        elif text.startswith(" "):
+            below = text
+        elif text[1:].strip():
+            if below:
+                yield below
+            yield text
+            below = ""
 
 
 def _rank(candidate: Candidate) -> tuple[float, ...]:

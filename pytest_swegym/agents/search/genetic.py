@@ -11,6 +11,8 @@ from typing import Any
 from pytest_swegym._support.keys import content_key
 from pytest_swegym.agents.config import AgentConfig
 from pytest_swegym.agents.model import ModelClient
+from pytest_swegym.agents.model.player import ModelPlayer
+from pytest_swegym.agents.model.prompts import default_system
 from pytest_swegym.agents.search.best_of import by_reward
 from pytest_swegym.agents.search.breeder import ModelBreeder
 from pytest_swegym.agents.search.candidates import Candidate
@@ -29,9 +31,11 @@ from pytest_swegym.errors import BudgetSpent
 from pytest_swegym.errors import ConfigError
 from pytest_swegym.errors import ModelError
 from pytest_swegym.errors import ModelUnavailable
+from pytest_swegym.session import load_protocol
 from pytest_swegym.solvers import LoadedSolver
 from pytest_swegym.task import Task
 from pytest_swegym.task import TaskSpec
+from pytest_swegym.tools import Toolset
 from pytest_swegym.workspace import Workspace
 
 
@@ -86,7 +90,9 @@ class _Evolution:
 
     def __init__(self, solver: GeneticSolver, candidates: Candidates, workspace: Workspace) -> None:
         self._solver, self._candidates = solver, candidates
-        self._look, self._folder, self._seed = by_reward(workspace), workspace.occasion.folder, workspace.occasion.seed
+        occasion = workspace.occasion
+        self._look, self._folder, self._seed = by_reward(workspace), occasion.folder, occasion.seed
+        self._tools = occasion.tools
         self._played: dict[int, Candidate] = {}
         self._generations: list[list[dict[str, Any]]] = []
         self._stopped = ""
@@ -143,7 +149,7 @@ class _Evolution:
 
     def _trial(self, individual: Individual, generation: int) -> Trial:
         def make(config: AgentConfig) -> LoadedSolver:
-            return player_of(config, individual.prompt)
+            return player_of(config, individual.prompt, self._tools)
 
         about = {"generation": generation, "individual": individual.number}
         # Everyone plays once, so that the number of the individual is the candidate's too.
@@ -187,9 +193,8 @@ def fitness(candidate: Candidate) -> float:
     return candidate.seen.score + _PATCH_BONUS + brevity
 
 
-def player_of(config: AgentConfig, prompt: str) -> LoadedSolver:
+def player_of(config: AgentConfig, prompt: str, tools: Toolset | None) -> LoadedSolver:
     """The model agent, its own words followed by ``prompt``."""
-    from pytest_swegym.agents.model.player import ModelPlayer
-
-    own = replace(config, system="\n\n".join(part for part in (config.system, prompt) if part))
+    words = config.system or default_system(load_protocol(config.protocol)(tools))
+    own = replace(config, system=f"{words}\n\n{prompt}")
     return LoadedSolver(name="openai", identity=own.identity, function=AgentSolver(ModelPlayer(own)))
