@@ -13,6 +13,10 @@ from dataclasses import field
 from typing import Any
 
 from pytest_swegym.grading.protect import edited_tests
+from pytest_swegym.results.failures import FailureGroup
+from pytest_swegym.results.failures import groups
+from pytest_swegym.results.spending import Spending
+from pytest_swegym.results.spending import spending
 from pytest_swegym.results.statistics import Interval
 from pytest_swegym.results.statistics import bootstrap_rate
 from pytest_swegym.results.statistics import pass_at_k
@@ -50,7 +54,8 @@ class Summary:
     instance was attempted once, else by a bootstrap over instances. ``tally`` counts each instance's attempts: a later
     run can be held against this one. ``judged`` attempts have the SWE-bench harness's verdict as well, by which
     ``harness_resolved`` of them are resolved; ``disagreements`` lists where it is not ours. ``test_edits`` names the
-    attempts whose patch edits tests.
+    attempts whose patch edits tests. ``failures`` groups attempts by why they did not resolve,
+    ``spent`` is what all of them took.
     """
 
     attempts: int = 0
@@ -71,6 +76,8 @@ class Summary:
     harness_resolved: int = 0
     disagreements: Sequence[Disagreement] = ()
     test_edits: Sequence[str] = ()
+    failures: Sequence[FailureGroup] = ()
+    spent: Spending = field(default_factory=Spending)
 
     @property
     def rate(self) -> float | None:
@@ -100,6 +107,8 @@ class Summary:
                 "resolved": self.harness_resolved,
                 "disagreements": [asdict(each) for each in self.disagreements],
             },
+            "failures": {group.name: group.to_dict() for group in self.failures},
+            "spent": self.spent.to_dict(),
             **self.tally.to_dict(),
         }
 
@@ -136,6 +145,8 @@ def summarize(records: Iterable[AttemptRecord], *, enough: int = ENOUGH) -> Summ
         disagreements=tuple(
             _disagreement(record, record.compat) for record in found if record.compat and record.disagrees
         ),
+        failures=groups(found),
+        spent=spending(found),
     )
 
 

@@ -8,6 +8,7 @@ from collections.abc import Mapping
 
 from pytest_swegym._support.text import one_line
 from pytest_swegym.grading.protect import edited_tests
+from pytest_swegym.results.spending import spending_lines
 from pytest_swegym.results.summary import Summary
 from pytest_swegym.task import F2P_OK
 from pytest_swegym.task import P2P_OK
@@ -108,5 +109,8 @@ def summary_lines(summary: Summary) -> Iterator[str]:
         yield ", ".join(f"pass@{k} {value:.3f}" for k, value in summary.pass_at.items())
     if summary.seconds:
         yield "time: " + ", ".join(f"{stage} {seconds:.1f} s" for stage, seconds in summary.seconds.items())
+    yield from spending_lines(summary.spent)
+    if summary.failures:
+        yield "failed: " + ", ".join(map(str, summary.failures))
     for reason, count in summary.reasons[:3]:
         yield f"not resolved, {count}x: {one_line(reason)}"
