@@ -36,7 +36,7 @@ class AgentSolver:
             task,
             workspace,
             protocol,
-            limits=SessionLimits(steps=occasion.steps, seconds=_seconds(task)),
+            limits=SessionLimits(steps=occasion.steps, seconds=solving_seconds(task)),
             trajectory=open_trajectory(occasion, protocol, name),
             step_reward=occasion.step_reward,
         )
@@ -56,6 +56,7 @@ class AgentSolver:
         return None
 
 
-def _seconds(task: TaskSpec) -> float:
+def solving_seconds(task: TaskSpec) -> float:
+    """How long an episode at ``task`` may last, so that what is there by then is graded."""
     limit = task.limits.solve_timeout
     return limit - min(10.0, limit / 10)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import sys
 from collections.abc import Callable
 from collections.abc import Iterator
+from collections.abc import Sequence
 from contextlib import contextmanager
 from contextlib import nullcontext
 from pathlib import Path
@@ -69,10 +70,7 @@ def pytest_configure(config: pytest.Config) -> None:
         raise pytest.UsageError(
             f"--swegym-solver={name} needs the terminal for itself: no --swegym-jobs above 1, no pytest-xdist"
         )
-    if solver.tools:
-        from pytest_swegym.tools import with_folders
-
-        config.stash[TOOLS] = with_folders(config.stash.get(TOOLS, None), solver.tools)
+    _add_tools(config, solver.tools)
     config.pluginmanager.register(CommandLineSolver(solver), COMMAND_LINE)
 
 
@@ -90,6 +88,14 @@ def _load_tools(config: pytest.Config) -> None:
         config.stash[TOOLS] = Toolset.load(names, root=config.invocation_params.dir)
     except ConfigError as error:
         raise pytest.UsageError(f"--swegym-tools: {error}") from None
+
+
+def _add_tools(config: pytest.Config, folders: Sequence[Path]) -> None:
+    """What the solver's workspaces must have, besides the run's tools."""
+    if folders:
+        from pytest_swegym.tools import with_folders
+
+        config.stash[TOOLS] = with_folders(config.stash.get(TOOLS, None), folders)
 
 
 def _check_name(config: pytest.Config, setting: str) -> None:

@@ -70,14 +70,7 @@ class Command:
         self.command = command
 
     def __call__(self, task: TaskSpec, workspace: Workspace) -> None:
-        problem = f"{HOME}/problem_statement.md"
-        workspace.write(problem, task.problem_statement)
-        # The text also goes through the environment, whose single entries the kernel limits to 128 KiB.
-        env = {
-            "SWEGYM_PROBLEM_FILE": problem,
-            "SWEGYM_PROBLEM_STATEMENT": task.problem_statement[:100_000],
-            "SWEGYM_INSTANCE_ID": task.instance_id,
-        }
+        env = problem_variables(task, workspace)
         argv = ["sh", "-c", self.command]
         result = workspace.sandbox.exec(argv, cwd=workspace.path, env=env, timeout=task.limits.solve_timeout)
         tail = result.output.strip()[-4000:]
@@ -85,6 +78,18 @@ class Command:
             raise SolverTimeout(f"{self.command!r} ran out of its {task.limits.solve_timeout:g} s\n{tail}")
         if result.exit_code != 0:
             raise SolverError(f"{self.command!r} ended with exit code {result.exit_code}\n{tail}")
+
+
+def problem_variables(task: TaskSpec, workspace: Workspace) -> dict[str, str]:
+    """The variables by which a program in the workspace finds its task."""
+    problem = f"{HOME}/problem_statement.md"
+    workspace.write(problem, task.problem_statement)
+    # The text also goes through the environment, whose single entries the kernel limits to 128 KiB.
+    return {
+        "SWEGYM_PROBLEM_FILE": problem,
+        "SWEGYM_PROBLEM_STATEMENT": task.problem_statement.encode()[:100_000].decode("utf-8", "ignore"),
+        "SWEGYM_INSTANCE_ID": task.instance_id,
+    }
 
 
 def _read_predictions(path: Path) -> dict[str, str]:

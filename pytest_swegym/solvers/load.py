@@ -24,6 +24,7 @@ BUILT_IN = {
     "empty": "no change at all",
     "predictions:FILE": "patches from a SWE-bench predictions file",
     "command:PROGRAM": "a program that works in the workspace; its tree is the answer",
+    "command:RECIPE": "another agent, such as mini-swe-agent, installed and run inside the sandbox",
     "openai[:MODEL]": "a language model behind an OpenAI-compatible endpoint, step by step",
     "best_of:N[:SOLVER]": "the best of N attempts of another solver (openai)",
     "genetic": "a population of prompts that is bred by their graded rewards",
@@ -35,6 +36,8 @@ BUILT_IN = {
 #: Solvers that play step by step, and who makes them: named by text, for they are made of what is above solvers.
 _AGENTS = ("openai", "best_of", "genetic", "human", "scripted", "replay", "random")
 _LOAD_AGENT = "pytest_swegym.agents:load_agent"
+#: Programs, and agents that are run as programs.
+_LOAD_COMMAND = "pytest_swegym.agents.recipes:load_command"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -42,7 +45,8 @@ class LoadedSolver:
     """A solver with its name. ``identity`` changes when its code or file does; ``trusted`` ones see the hidden part.
 
     One that is ``alone`` needs the terminal for itself. One that is ``graded`` searches by the graded reward, one that
-    is ``oracle`` is told which paths the known solution changes: the record of both says so.
+    is ``oracle`` is told which paths the known solution changes: the record of both says so. ``tools`` are the folders
+    that its workspaces must have installed besides those of the run.
     """
 
     name: str
@@ -52,6 +56,7 @@ class LoadedSolver:
     alone: bool = False
     graded: bool = False
     oracle: bool = False
+    tools: tuple[Path, ...] = ()
 
     def __call__(self, task: TaskSpec | Task, workspace: Workspace) -> str | None:
         return self.function(task, workspace)
@@ -72,7 +77,8 @@ def load_solver(name: str, *, root: Path | None = None, agent: Sequence[str] = (
         predictions = builtin.Predictions(path)
         return LoadedSolver(name=name, identity=content_key(predictions.patches), function=predictions)
     if kind == "command" and colon:
-        return LoadedSolver(name=name, identity=name, function=builtin.Command(rest))
+        program: LoadedSolver = load(_LOAD_COMMAND)(name, root=root, words=agent)
+        return program
     if kind in _AGENTS:
         made: LoadedSolver = load(_LOAD_AGENT)(name, root=root, words=agent)
         return made
@@ -91,10 +97,12 @@ def _own(name: str, found: Any) -> LoadedSolver:
         raise LoadError(f"solver {name!r} is of type {kind}; expected solve(task, workspace), or a class with solve")
     if not _takes_two(function):
         raise LoadError(f"solver {name!r} must take two arguments, (task, workspace)")
-    wants = {
-        what: any(getattr(each, what, False) is True for each in (made, function)) for what in ("graded", "oracle")
-    }
-    return LoadedSolver(name=name, identity=_code_identity(name, function), function=function, **wants)
+
+    def wants(what: str) -> bool:
+        return any(getattr(each, what, False) is True for each in (made, function))
+
+    identity = _code_identity(name, function)
+    return LoadedSolver(name=name, identity=identity, function=function, graded=wants("graded"), oracle=wants("oracle"))
 
 
 def _takes_two(function: Any) -> bool:

@@ -8,6 +8,7 @@ from pytest_swegym.tools.spec import Argument
 from pytest_swegym.tools.spec import Tool
 from pytest_swegym.tools.toolset import Toolset
 from pytest_swegym.tools.toolset import shipped
+from pytest_swegym.tools.toolset import with_folders
 
 
-__all__ = ["ENDED", "HOME", "Argument", "Tool", "Toolset", "shipped"]
+__all__ = ["ENDED", "HOME", "Argument", "Tool", "Toolset", "shipped", "with_folders"]

@@ -64,9 +64,13 @@ class Toolset:
             waiting += [_required(name, folder) for name in folder.config.requires if _known(name) not in chosen]
         if not any(SUPPORT in (folder.name, *folder.commands) for folder in chosen.values()):
             chosen[SUPPORT] = read_folder(SHIPPED / SUPPORT)
-        folders = _in_order(chosen)
+        return cls.of(_in_order(chosen))
+
+    @classmethod
+    def of(cls, folders: Sequence[ToolFolder]) -> Toolset:
+        """The tools of ``folders``, in that order, and nothing besides. Raises :class:`ToolError`."""
         key = content_key("tools", [folder.key for folder in folders])
-        return cls(folders=folders, tools=MappingProxyType(_tools(folders)), key=key)
+        return cls(folders=tuple(folders), tools=MappingProxyType(_tools(folders)), key=key)
 
     @property
     def state_commands(self) -> tuple[str, ...]:
@@ -100,6 +104,13 @@ class Toolset:
         :class:`SandboxError`.
         """
         return install(self.folders, self.key, backend, snapshot, spec, offline=offline)
+
+
+def with_folders(tools: Toolset | None, paths: Sequence[Path]) -> Toolset:
+    """``tools``, and after them the folders at ``paths``, which a solver needs. Raises :class:`ToolError`."""
+    before = tools.folders if tools is not None else ()
+    names = {folder.name for folder in before}
+    return Toolset.of((*before, *(read_folder(path) for path in paths if path.resolve().name not in names)))
 
 
 def shipped() -> list[str]:

@@ -1,0 +1,139 @@
+"""A recipe as a solver: its agent works in the sandbox, its model is asked from here, the tree it leaves is graded."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from contextlib import suppress
+from dataclasses import replace
+
+from pytest_swegym.agents.config import AgentConfig
+from pytest_swegym.agents.recipes.forward import Forwarder
+from pytest_swegym.agents.recipes.recipe import RUN
+from pytest_swegym.agents.recipes.recipe import Recipe
+from pytest_swegym.agents.recipes.relay import PYTHON
+from pytest_swegym.agents.recipes.relay import Relay
+from pytest_swegym.agents.recipes.steps import Steps
+from pytest_swegym.agents.solver import solving_seconds
+from pytest_swegym.errors import SandboxError
+from pytest_swegym.errors import SolverError
+from pytest_swegym.errors import SolverTimeout
+from pytest_swegym.sandbox.base import HOME
+from pytest_swegym.sandbox.base import ExecResult
+from pytest_swegym.sandbox.base import Sandbox
+from pytest_swegym.solvers.builtin import problem_variables
+from pytest_swegym.task import TaskSpec
+from pytest_swegym.workspace import Workspace
+
+
+#: Requests of an agent whose configuration has no budget of them: one that asks in a circle is ended all the same.
+MOST_REQUESTS = 2000
+#: What an agent finds where it looks for a key.
+NO_KEY = "swegym"
+_PID = f"{HOME}/agent.pid"
+_START = f'echo $$ >{_PID}; exec sh "$SWEGYM_RECIPE/{RUN}"'
+_KILL = f'kill -TERM "$(cat {_PID})"; sleep 2; kill -KILL "$(cat {_PID})"'
+
+
+class RecipeSolver:
+    """``solve(task, workspace)`` for a recipe, whose tools are installed in the workspace."""
+
+    def __init__(self, recipe: Recipe, config: AgentConfig) -> None:
+        self.recipe = recipe
+        self.config = config
+
+    def __call__(self, task: TaskSpec, workspace: Workspace) -> None:
+        told, sandbox = workspace.occasion.told, workspace.sandbox
+        told["agent"] = agent = {"recipe": self.recipe.name, "version": self._version(sandbox)}
+        steps = Steps(workspace, agent)
+        config = replace(self.config, max_requests=self.config.max_requests or MOST_REQUESTS)
+        client = Forwarder(config, note=steps.note)
+        seconds = solving_seconds(task)
+        client.hurry(seconds)
+        relay = Relay(sandbox, client, steps, limit=workspace.occasion.steps)
+        try:
+            with _ended_when(relay.stopped, sandbox):
+                result = self._run(task, workspace, relay.port, client.model(), seconds)
+        finally:
+            relay.close()
+            told.update(usage=client.usage.to_dict(), steps=steps.count)
+        told["ending"] = ending = self._ending(relay, result)
+        steps.end(result.output.strip()[-4000:], exit_code=result.exit_code, ending=ending)
+        self._judge(task, workspace, relay, result)
+
+    # -- inside ----------------------------------------------------------------------------------
+
+    def _version(self, sandbox: Sandbox) -> str:
+        """What the agent's ``install.sh`` wrote down. Raises :class:`SolverError` if the recipe is not installed."""
+        try:
+            sandbox.read(f"{self.recipe.home}/{RUN}")
+        except (OSError, ValueError):
+            raise SolverError(
+                f"recipe {self.recipe.name!r} is not installed in this sandbox: make the lab with the solver's tools"
+            ) from None
+        with suppress(OSError, ValueError):
+            return sandbox.read(f"{self.recipe.home}/VERSION", limit=1000).decode("utf-8", "replace").strip()
+        return ""
+
+    def _run(self, task: TaskSpec, workspace: Workspace, port: int, model: str, seconds: float) -> ExecResult:
+        address = f"http://127.0.0.1:{port}/v1"
+        variables = {
+            **problem_variables(task, workspace),
+            "SWEGYM_RECIPE": self.recipe.home,
+            "SWEGYM_PYTHON": PYTHON,
+            "SWEGYM_MODEL": model,
+            "SWEGYM_PROTOCOL": self.config.protocol,
+            "SWEGYM_BASE_URL": address,
+            "OPENAI_BASE_URL": address,
+            "OPENAI_API_BASE": address,
+            "OPENAI_API_KEY": NO_KEY,
+            "NO_PROXY": "127.0.0.1,localhost",
+        }
+        return workspace.sandbox.exec(["sh", "-c", _START], cwd=workspace.path, env=variables, timeout=seconds)
+
+    def _ending(self, relay: Relay, result: ExecResult) -> str:
+        """How the episode ended, in the words of all that play."""
+        if relay.failure is not None:
+            return "infra"
+        if relay.spent:
+            return relay.spent
+        if result.timed_out:
+            return "seconds"
+        return "submit" if result.exit_code == 0 else "exit"
+
+    def _judge(self, task: TaskSpec, workspace: Workspace, relay: Relay, result: ExecResult) -> None:
+        """Raise what is wrong with how the agent ended; if nothing is, the tree it left is graded."""
+        if relay.failure is not None:
+            raise relay.failure
+        if result.exit_code == 0 or relay.spent:
+            return
+        if relay.refused is not None and not workspace.changed():
+            raise relay.refused
+        if self.recipe.grade_anyway and workspace.changed():
+            return
+        name, tail = self.recipe.name, result.output.strip()[-4000:]
+        if result.timed_out:
+            raise SolverTimeout(f"{name} ran out of its {solving_seconds(task):g} s\n{tail}")
+        raise SolverError(f"{name} ended with exit code {result.exit_code}\n{tail}")
+
+
+@contextmanager
+def _ended_when(stopped: threading.Event, sandbox: Sandbox) -> Iterator[None]:
+    """While this goes on, end the agent in ``sandbox`` as soon as ``stopped`` is set."""
+    over = threading.Event()
+
+    def watch() -> None:
+        stopped.wait()
+        if not over.is_set():
+            with suppress(SandboxError):
+                sandbox.exec(["sh", "-c", _KILL], timeout=20)
+
+    thread = threading.Thread(target=watch, name="swegym-relay-watch", daemon=True)
+    thread.start()
+    try:
+        yield
+    finally:
+        over.set()
+        stopped.set()
+        thread.join(10)
