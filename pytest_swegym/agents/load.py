@@ -59,7 +59,7 @@ def load_agent(name: str, *, root: Path | None = None, words: Sequence[str] = ()
         config = _config(rest, words, root)
         solver = load(_GENETIC, what="solver")(config)
         oracle = config.observe.reader == "oracle"
-        identity = content_key(name, config.identity)
+        identity = content_key(name, config.identity, solver.identity)
         return LoadedSolver(name=name, identity=identity, function=solver, graded=True, oracle=oracle)
     player = load_player(name, root=root, words=words)
     identity = content_key(name, player.identity)

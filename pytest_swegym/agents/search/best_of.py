@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 from collections.abc import Sequence
 from contextlib import closing
 from dataclasses import replace
@@ -35,6 +36,8 @@ class BestOfSolver:
     def __init__(self, inner: LoadedSolver, count: int, config: AgentConfig) -> None:
         self.inner, self.count = inner, count
         self.config = model_config(inner) or config
+        if self.config.best_of.select == "model":
+            ModelClient(self.config)  # what cannot work is said before anything runs
 
     def __call__(self, task: TaskSpec | Task, workspace: Workspace) -> str | None:
         how = self.config.best_of
@@ -105,7 +108,11 @@ def with_config(solver: LoadedSolver, config: AgentConfig) -> LoadedSolver:
     if model_config(solver) is None:
         return solver
     if isinstance(function, AgentSolver):
-        made: Any = AgentSolver(type(function.player)(config))  # type: ignore[call-arg]
-    else:
+        player: Any = type(function.player)
+        made: Any = AgentSolver(player(config))
+    elif hasattr(function, "with_config"):
         made = function.with_config(config)
+    else:
+        made = copy.copy(function)
+        made.config = config
     return replace(solver, function=made)

@@ -58,6 +58,7 @@ class GeneticSolver:
         how = config.genetic
         if how.generations < 1 or how.population < 1:
             raise ConfigError("genetic.generations and genetic.population must be at least 1")
+        ModelPlayer(config)  # what cannot work is said before anything runs
         shares = counts(how.population, {"elite": how.elite, "mutation": how.mutation, "crossover": how.crossover})
         self.config = config
         self.prompts = start_prompts(Path(how.start).expanduser()) if how.start else STYLES
