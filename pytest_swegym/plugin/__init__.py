@@ -12,6 +12,7 @@ pytest_plugins = (
     "pytest_swegym.plugin.session",
     "pytest_swegym.plugin.reporting",
     "pytest_swegym.plugin.events",
+    "pytest_swegym.plugin.loggers",
     "pytest_swegym.plugin.monitor",
     "pytest_swegym.plugin.workers",
 )

@@ -57,14 +57,16 @@ class Drawing:
         table.add_column(width=10, no_wrap=True)
         if width >= _TIME:
             table.add_column(width=7, no_wrap=True, justify="right")
-        if width >= _COST:
+        spends = any(each.tokens or each.cost for each in running)
+        if width >= _COST and spends:
             table.add_column(width=7, no_wrap=True, justify="right")
             table.add_column(width=8, no_wrap=True, justify="right")
         if width >= _ACTION:
             table.add_column(no_wrap=True, style="dim")
         for each in running:
             cells = [str(self._spinner.render(now)), each.key, each.doing, duration(now - each.since)]
-            cells += [f"{amount(each.tokens)}t" if each.tokens else "", "" if each.cost is None else money(each.cost)]
+            if spends:
+                cells += [f"{amount(each.tokens)}t", "" if each.cost is None else money(each.cost)]
             cells.append(each.action)
             table.add_row(*(Text(cell, overflow="ellipsis") for cell in cells[: len(table.columns)]))
         return table

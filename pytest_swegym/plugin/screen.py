@@ -55,17 +55,20 @@ class Screen:
 
     def pause(self) -> None:
         """Take the block away, until :meth:`resume`."""
-        self.show(())
-        self._paused = True
+        with self._lock:
+            self.show(())
+            self._paused = True
 
     def resume(self) -> None:
         self._paused = False
 
     def close(self) -> None:
         """Take the block away for good; what is written from now on goes past the screen."""
-        self.pause()
-        if self._own:
-            self._out.close()
+        with self._lock:
+            self.pause()
+            if self._own:
+                self._out.close()
+                self._out, self._own = self._stream, False
 
     def flush(self) -> None:
         self._out.flush()

@@ -59,7 +59,7 @@ def pytest_configure(config: pytest.Config) -> None:
         return
     from pytest_swegym.solvers import load_solver
 
-    _import_from(config, str(config.invocation_params.dir))
+    import_from(config, str(config.invocation_params.dir))
     try:
         solver = load_solver(name, root=config.invocation_params.dir, agent=config.stash[SETTINGS].agent)
     except LoadError as error:
@@ -102,7 +102,7 @@ def _check_name(config: pytest.Config, setting: str) -> None:
     name = getattr(config.stash[SETTINGS], setting)
     if name is None:
         return
-    _import_from(config, str(config.invocation_params.dir))
+    import_from(config, str(config.invocation_params.dir))
     option = f"--swegym-{setting.replace('_', '-')}"
     try:
         found = load(name, what="function", root=config.invocation_params.dir)
@@ -112,7 +112,7 @@ def _check_name(config: pytest.Config, setting: str) -> None:
         raise pytest.UsageError(f"{option}={name}: expected a function, got {type(found).__name__}")
 
 
-def _import_from(config: pytest.Config, folder: str) -> None:
+def import_from(config: pytest.Config, folder: str) -> None:
     """``mymod:solve`` works from the folder where pytest is started, as with ``python -m``; last, to shadow nothing."""
     if folder not in sys.path:
         sys.path.append(folder)

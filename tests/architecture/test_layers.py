@@ -46,6 +46,11 @@ DOORS = {
     "yaml": ("tools/",),
     "pyarrow": ("rows/",),
     "prompt_toolkit": ("agents/",),
+    # What is drawn on a terminal while a run goes on.
+    "rich": ("plugin/drawing.py", "plugin/screen.py"),
+    "wandb": ("results/loggers/wandb.py",),
+    "trackio": ("results/loggers/trackio.py",),
+    "tensorboardX": ("results/loggers/tensorboard.py",),
     "rapidfuzz": ("session/matching.py",),
     "bm25s": ("agents/observers/ranking.py",),
     "tree_sitter": ("agents/observers/",),
