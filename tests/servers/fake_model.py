@@ -157,6 +157,7 @@ class FakeModel:
 def _handler(fake: FakeModel) -> type[BaseHTTPRequestHandler]:
     class Handler(BaseHTTPRequestHandler):
         protocol_version = "HTTP/1.1"
+        wbufsize = -1  # head and body in one packet: the other side answers at once
 
         def do_GET(self) -> None:
             self._send({"object": "list", "data": fake.models} if self.path == "/v1/models" else Status(404, "no"))
