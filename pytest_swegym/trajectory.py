@@ -46,7 +46,7 @@ class TrajectoryWriter:
         self._listener = listener
         self._diff = ""
         self._lock = threading.Lock()
-        line = _text(redacted({"event": "header", "format": FORMAT, **header}))
+        line = json_line(redacted({"event": "header", "format": FORMAT, **header}))
         with _told(path):
             path.parent.mkdir(parents=True, exist_ok=True)
             path.write_bytes(line)
@@ -100,7 +100,7 @@ class TrajectoryWriter:
         line = redacted(told)
         # Opened anew for each line: hundreds of episodes at once hold no file, and there is nothing to close.
         with _told(self.path), self.path.open("ab", buffering=0) as file:
-            file.write(_text(line))
+            file.write(json_line(line))
         if self._listener is not None:
             self._listener(line)
 
@@ -180,7 +180,7 @@ def end_trajectory(path: Path, data: Mapping[str, Any]) -> None:
         file.seek(last)
         file.truncate(last if file.read(len(_END)) == _END else whole)
         file.seek(0, os.SEEK_END)
-        file.write(_text(redacted({"event": "end", **data})))
+        file.write(json_line(redacted({"event": "end", **data})))
 
 
 def _after_break(file: BinaryIO, end: int) -> int:
@@ -248,7 +248,7 @@ def _plain(event: Mapping[str, Any]) -> dict[str, Any]:
     return {key: value for key, value in event.items() if key != "event"}
 
 
-def _text(line: Mapping[str, Any]) -> bytes:
+def json_line(line: Mapping[str, Any]) -> bytes:
     """A line. ASCII: whatever bytes a program printed, the file is valid JSON for everyone."""
     try:
         text = json.dumps(line, allow_nan=False)

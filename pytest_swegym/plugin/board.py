@@ -16,19 +16,23 @@ _NEXT = {"checkout": "sandbox", "sandbox": "solve", "solve": "grade", "grade": "
 
 @dataclass(slots=True, kw_only=True)
 class Line:
-    """An attempt that runs: since when, its stage, its last step and what the model calls cost so far."""
+    """An attempt that runs: since when, its stage, its last step (of which candidate, if it searches) and what the
+    model calls cost so far."""
 
     key: str
     since: float
     stage: str = "checkout"
     step: int = 0
+    candidate: int | None = None
     action: str = ""
     tokens: int = 0
     cost: float | None = None
 
     @property
     def doing(self) -> str:
-        return f"{self.stage} {self.step}" if self.step and self.stage == "solve" else self.stage
+        if not self.step or self.stage != "solve":
+            return self.stage
+        return f"solve {self.step}" if self.candidate is None else f"#{self.candidate} step {self.step}"
 
 
 @dataclass(slots=True, kw_only=True)
@@ -63,6 +67,7 @@ class Board:
             line.stage = _NEXT.get(str(event.get("stage")), line.stage)
         elif line is not None and kind == "step":
             line.step = int(_number(event.get("step")))
+            line.candidate = int(_number(event["candidate"])) if event.get("candidate") is not None else None
             line.action = one_line(str(event.get("action", "")), 200)
             line.tokens = int(_number(event.get("tokens")))
             line.cost = _number(event["cost"]) if event.get("cost") is not None else None

@@ -54,7 +54,7 @@ class Drawing:
         table.add_column(width=1)
         names = max(len(each.key) for each in running)
         table.add_column(width=min(names, max(width // 3, 8)), no_wrap=True, style="cyan")
-        table.add_column(width=10, no_wrap=True)
+        table.add_column(width=12, no_wrap=True)
         if width >= _TIME:
             table.add_column(width=7, no_wrap=True, justify="right")
         spends = any(each.tokens or each.cost for each in running)

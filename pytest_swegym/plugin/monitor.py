@@ -83,6 +83,7 @@ class Monitor:
         self._undo = ExitStack()
 
     def __enter__(self) -> Monitor:
+        self._undo.callback(self._screen.close)
         self._writer._file = self._screen
         self._undo.callback(setattr, self._writer, "_file", self._before)
         if self._live and self._config.option.capture == "no":
@@ -97,11 +98,10 @@ class Monitor:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        self._over.set()
-        self._thread.join()
         with self._undo:
+            self._over.set()
+            self._thread.join()
             self._tick(last=True)
-            self._screen.close()
 
     def pytest_enter_pdb(self) -> None:
         self._screen.pause()

@@ -38,7 +38,7 @@ SHORT = 80
 class Recorder:
     """Writes the events of this process: that the run began, when there is a first attempt; then what happens to each.
 
-    ``usage`` sums up what the model calls of each running attempt came to.
+    The model calls of a running attempt are summed up as they are told.
     """
 
     def __init__(self, run: Run) -> None:
@@ -55,28 +55,34 @@ class Recorder:
                 return
             self._began = True
             worker = getattr(item.config, "workerinput", {}).get("workerid", "")
-            count = sum(PLANNED in each.stash for each in item.session.items)
+            count = sum(PLANNED in each.stash and not each.get_closest_marker("skip") for each in item.session.items)
             facts = {"run_id": self._run.run_id, "worker": worker, "planned": count}
             self.log.write("run_started", format=FORMAT, **facts, settings=plain_settings(self._run.settings))
 
     def happened(self, key: str, event: Mapping[str, Any]) -> None:
         """A line of a trajectory, or the end of a stage."""
-        kind = event.get("event")
+        kind, named = event.get("event"), {"attempt": key, "candidate": event.get("candidate")}
         if kind == "stage":
             self.log.write("stage", attempt=key, stage=event["stage"], seconds=round(event["seconds"], 3))
         elif kind == "begin":
-            self.log.write("episode", attempt=key)
+            self.log.write("episode", **named)
         elif kind == "step":
-            self._step(key, event)
+            self._step(named, event, self._used(key, event.get("player")))
         elif kind == "note":
-            self.log.write("note", attempt=key, **_note(event))
+            name, value = next((pair for pair in event.items() if pair[0] not in ("event", "candidate")), ("", None))
+            self._used(key, value)
+            self.log.write("note", **{**_flat(value), **named, "note": name})
 
-    def _step(self, key: str, event: Mapping[str, Any]) -> None:
+    def _used(self, key: str, said: Any) -> Usage:
+        """What the model calls of the attempt came to, with those of what was ``said`` now."""
         with self._lock:
-            used = self._usage[key] = self._usage.get(key, Usage()) + _usage(event)
+            used = self._usage[key] = self._usage.get(key, Usage()) + _usage(said)
+        return used
+
+    def _step(self, named: Mapping[str, Any], event: Mapping[str, Any], used: Usage) -> None:
         self.log.write(
             "step",
-            attempt=key,
+            **named,
             step=event.get("observation", {}).get("step", 0),
             kind=event.get("kind", ""),
             action=shortened(str(event.get("action", ""))),
@@ -141,13 +147,10 @@ def _words(value: Any) -> str:
     return str(value) if isinstance(value, (str, int, float)) else ""
 
 
-def _note(event: Mapping[str, Any]) -> dict[str, Any]:
-    """``{"retry": {"status": 429, ...}}`` as ``note=retry, status=429``; what a model said is left out."""
-    found = next(((name, value) for name, value in event.items() if name != "event"), ("", None))
-    name, value = found
+def _flat(value: Any) -> dict[str, Any]:
+    """The numbers and short words of a note; what a model said is left out."""
     inner = value if isinstance(value, Mapping) else {"value": value}
-    kept = {key: _short(each) for key, each in inner.items() if key not in ("text", "event", "attempt", "note", "time")}
-    return {"note": name, **{key: each for key, each in kept.items() if each is not None}}
+    return {key: _short(each) for key, each in inner.items() if key not in ("text", "event", "time")}
 
 
 def _short(value: Any) -> Any:
@@ -156,9 +159,8 @@ def _short(value: Any) -> Any:
     return value if isinstance(value, (bool, int, float)) else None
 
 
-def _usage(event: Mapping[str, Any]) -> Usage:
-    player = event.get("player")
-    given = player.get("usage") if isinstance(player, Mapping) else None
+def _usage(said: Any) -> Usage:
+    given = said.get("usage") if isinstance(said, Mapping) else None
     try:
         return Usage.from_dict(given) if isinstance(given, Mapping) else Usage()
     except ConfigError:

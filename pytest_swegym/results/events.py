@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from pytest_swegym._support.redact import redacted
+from pytest_swegym.trajectory import json_line
 
 
 log = logging.getLogger("pytest_swegym.results")
@@ -34,7 +35,7 @@ class EventLog:
         self._lock = threading.Lock()
         self._opened = self._failed = False
 
-    def write(self, event: str, **fields: Any) -> None:
+    def write(self, event: str, /, **fields: Any) -> None:
         """Append the event, with the time; ``fields`` are JSON only, ``None`` is left out."""
         told = {name: value for name, value in fields.items() if value is not None}
         line = {"event": event, "time": round(time.time(), 3), **redacted(told)}
@@ -42,7 +43,7 @@ class EventLog:
             if self._failed:
                 return
             try:
-                self._append(json.dumps(line, default=str).encode("ascii") + b"\n")
+                self._append(json_line(line))
             except OSError as error:
                 self._failed = True
                 log.warning("%s cannot be written, events are lost from here on: %s", self.path, error)

@@ -122,7 +122,8 @@ OPTIONS: tuple[Option, ...] = (
     Option(name="monitor", parse=parse_flag, default=False, ini="bool",
            help="show a line for each attempt that runs, as it goes on"),
     Option(name="log", parse=parse_words, metavar="NAME", default=(), ini="linelist",
-           help=f"also send what happens to: {', '.join(LOGGERS)}; repeatable. events.jsonl is always written"),
+           help=f"also send what happens to: {', '.join(LOGGERS)} or module:attr; repeatable. events.jsonl is"
+             " always written"),
     Option(name="no-cache", parse=parse_flag, default=False, ini="bool",
            help="grade every patch anew, also one that was graded before"),
     Option(name="timeout", parse=parse_seconds, metavar="SECONDS", ini="float",
