@@ -51,6 +51,7 @@ COMMANDS = {
     "validate": Command(
         module="pytest_swegym.cli.validate", help="measure tasks: gold and empty, several times", statuses=PYTEST
     ),
+    "view": Command(module="pytest_swegym.cli.view", help="a page of what happened in runs, also while they go on"),
 }
 
 

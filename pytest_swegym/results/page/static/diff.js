@@ -1,0 +1,67 @@
+// A unified diff in colours, file by file.
+
+const HUNK = /^@@+ -(\d+)(?:,\d+)? \+(\d+)(?:,\d+)? @@+/;
+const LINES = 1200;
+
+/** The files of a diff, each with its name and its lines; what stands before the first file is one of its own. */
+function filesOf(text) {
+  const files = [];
+  let file = null, before = 0, after = 0, left = 0;
+  for (const line of text.replace(/\n$/, "").split("\n")) {
+    const begins = line.startsWith("diff --git ") || (!left && line.startsWith("--- ") && (!file || file.lines.some((each) => each.kind === "hunk")));
+    if (begins || !file) {
+      files.push((file = { name: "", lines: [], added: 0, removed: 0 }));
+      left = 0;
+    }
+    const hunk = HUNK.exec(line);
+    if (hunk) {
+      [before, after, left] = [Number(hunk[1]), Number(hunk[2]), 1];
+      file.lines.push({ kind: "hunk", text: line });
+    } else if (left && /^[ +\-\\]|^$/.test(line)) {
+      const kind = line.startsWith("+") ? "added" : line.startsWith("-") ? "removed" : line.startsWith("\\") ? "meta" : "same";
+      file.lines.push({ kind, text: line, before: kind === "added" || kind === "meta" ? "" : before++, after: kind === "removed" || kind === "meta" ? "" : after++ });
+      if (kind === "added") file.added += 1;
+      if (kind === "removed") file.removed += 1;
+    } else {
+      left = 0;
+      file.name = nameIn(line, file.name);
+      file.lines.push({ kind: "meta", text: line });
+    }
+  }
+  return files;
+}
+
+function nameIn(line, name) {
+  const git = /^diff --git (?:"?a\/)(.*?)"? "?b\/(.*?)"?$/.exec(line);
+  if (git) return git[2];
+  const found = /^(?:\+\+\+|---) (?:"?[ab]\/)?(.*?)"?(?:\t.*)?$/.exec(line);
+  return found && found[1] !== "/dev/null" ? found[1] : name;
+}
+
+/** The diff as blocks that open and close. */
+function diffView(text, { open = true } = {}) {
+  if (!text.trim()) return h("p", { class: "empty" }, "Nothing was changed.");
+  const files = filesOf(text);
+  return h("div", { class: "diffs" }, files.map((file, at) => {
+    const body = h("div", { class: "scroll" });
+    const place = h("details", { class: "file", open: open && at < 40, ontoggle: () => { if (place.open && !body.firstChild) diffLines(body, file.lines); } },
+      h("summary", {}, h("code", {}, file.name || "changes"), h("span", { class: "plus" }, `+${file.added}`), h("span", { class: "minus" }, `\u2212${file.removed}`)), body);
+    if (place.open) diffLines(body, file.lines);
+    return place;
+  }));
+}
+
+function diffLines(place, lines, from = 0) {
+  const shown = lines.slice(from, from + LINES);
+  const body = h("tbody", {}, shown.map((line) => {
+    const mark = { added: "+", removed: "-" }[line.kind] || " ";
+    const plain = line.kind === "hunk" || line.kind === "meta";
+    return h("tr", { class: `d-${line.kind}` }, h("td", { class: "at" }, String(line.before ?? "")), h("td", { class: "at" }, String(line.after ?? "")),
+      h("td", { class: "sign" }, plain ? "" : mark), h("td", { class: "code" }, plain ? line.text : line.text.slice(1)));
+  }));
+  place.append(h("table", { class: "diff" }, h("caption", { class: "hidden" }, "Lines before, lines after, text"), body));
+  if (from + LINES < lines.length) {
+    const more = h("button", { type: "button", class: "more", onclick: () => { more.remove(); diffLines(place, lines, from + LINES); } }, `Show ${plural(lines.length - from - LINES, "more line")}`);
+    place.append(more);
+  }
+}
