@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 import threading
 import time
+from collections.abc import Callable
 from dataclasses import dataclass
 from dataclasses import replace
 
@@ -34,11 +35,20 @@ class Shares:
     the others. ``spent`` names what is used up, once a candidate could not begin for it.
     """
 
-    def __init__(self, config: AgentConfig, *, seconds: float, planned: int, parallel: int = 1) -> None:
+    def __init__(
+        self,
+        config: AgentConfig,
+        *,
+        seconds: float,
+        planned: int,
+        parallel: int = 1,
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
         self.usage = Usage()
         self.spent = ""
         self._config = config
-        self._until = time.monotonic() + min(seconds - min(_MARGIN, seconds / 10), config.max_seconds or math.inf)
+        self._clock = clock
+        self._until = clock() + min(seconds - min(_MARGIN, seconds / 10), config.max_seconds or math.inf)
         self._planned, self._parallel = planned, max(parallel, 1)
         self._began = False
         self._looking = 0.0
@@ -48,7 +58,7 @@ class Shares:
     @property
     def seconds(self) -> float:
         """What is left of the time."""
-        return max(self._until - time.monotonic(), 0.0)
+        return max(self._until - self._clock(), 0.0)
 
     def take(self) -> Share | None:
         """The share of one more candidate; ``None`` if too little is left for it."""
@@ -113,4 +123,6 @@ class Shares:
         """Seconds for one more: those that run at once have the same ones."""
         left = self.seconds
         even = left / math.ceil(max(self._planned, 1) / self._parallel) - self._looking
-        return max(even, min(_LEAST, left - self._looking), 0.0 if self._began else left / 2)
+        if even >= _LEAST:
+            return even
+        return max(min(_LEAST, left - self._looking), 0.0 if self._began else left / 2)
