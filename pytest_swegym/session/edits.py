@@ -103,7 +103,13 @@ def inside(path: str) -> str:
     """``path`` as it is from the repository's folder. Raises :class:`PatchError` if it leads out of it."""
     found = posixpath.normpath(path)
     parts = found.split("/")
-    if not path.strip() or not path.isprintable() or path.endswith("/") or found in (".", "..") or found.startswith("/"):
+    if (
+        not path.strip()
+        or not path.isprintable()
+        or path.endswith("/")
+        or found in (".", "..")
+        or found.startswith("/")
+    ):
         raise PatchError(f"{path!r:.200} is no path of a file in the repository; write it from the repository's folder")
     if ".." in parts or any(part.lower() == ".git" for part in parts):
         raise PatchError(f"{path!r:.200} is not in the repository; nothing outside of it, or in .git, is edited")
