@@ -38,7 +38,10 @@ index 3333333..4444444 100644
 --- a line that looks like a header
 +++ and another
 """
-LOG = b"\x1b[1m===== test session starts =====\x1b[0m\ncollected 3 items\n\ntest_calc.py \x1b[32m.\x1b[0m\x1b[31mF\x1b[0m.\n"
+LOG = (
+    b"\x1b[1m===== test session starts =====\x1b[0m\ncollected 3 items\n\n"
+    b"test_calc.py \x1b[32m.\x1b[0m\x1b[31mF\x1b[0m.\n"
+)
 VERDICTS = (Verdict.RESOLVED, Verdict.UNRESOLVED, Verdict.INVALID_PATCH, Verdict.TIMEOUT, Verdict.INFRA_ERROR)
 
 

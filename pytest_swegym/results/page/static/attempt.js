@@ -65,7 +65,7 @@ class Attempt {
         h("span", { class: "around" }, step(before, "\u2190", "Previous attempt", "["), step(after, "\u2192", "Next attempt", "]"))),
       h("dl", { class: "factlist" }, facts.map(([name, value]) => h("div", {}, h("dt", {}, name), h("dd", {}, value)))),
       stages.length ? h("p", { class: "stages" }, stages.map(([name, value]) => h("span", {}, h("i", { class: `dot bg-stage-${["checkout", "sandbox", "solve", "grade"].includes(name) ? name : "other"}` }), `${name} ${seconds(value)}`))) : null,
-      (record.reasons || []).length && row.verdict !== "resolved" ? block(record.reasons.join("\n"), { label: "Reasons", lines: 4, kind: "reasons" }) : null,
+      row.verdict !== "resolved" && (record.reasons || []).length && record.reasons.join("\n") !== row.why ? block(record.reasons.join("\n"), { label: "Reasons", lines: 4, kind: "reasons" }) : null,
       record.error ? h("details", { class: "card error" }, h("summary", {}, `Failed in ${record.error_stage || "a stage"}`), block(record.error, { label: "Error", lines: 60 })) : null);
   }
 
@@ -125,7 +125,7 @@ class Attempt {
     };
     draw();
     return h("div", {}, h("div", { class: "bar slim" }, part, h("label", { class: "check" }, failing, " only what does not hold"), this.file(row, facts, "junit.xml"), told),
-      h("div", { class: "card scroll" }, h("table", { class: "plain" }, h("caption", { class: "hidden" }, "Tests"), h("thead", {}, h("tr", {}, ["Group", "Outcome", "Test"].map((title) => h("th", { scope: "col" }, title)))), body)), more);
+      h("div", { class: "card scroll" }, h("table", { class: "plain tests" }, h("caption", { class: "hidden" }, "Tests"), h("thead", {}, h("tr", {}, ["Group", "Outcome", "Test"].map((title) => h("th", { scope: "col" }, title)))), body)), more);
   }
 
   logPanel(facts, row) {

@@ -1,6 +1,7 @@
 // A unified diff in colours, file by file.
 
 const HUNK = /^@@+ -(\d+)(?:,\d+)? \+(\d+)(?:,\d+)? @@+/;
+const HEADER = /^(?:diff --git |index [0-9a-f]+\.\.|--- |\+\+\+ )/;
 const LINES = 1200;
 
 /** The files of a diff, each with its name and its lines; what stands before the first file is one of its own. */
@@ -24,10 +25,14 @@ function filesOf(text) {
       if (kind === "removed") file.removed += 1;
     } else {
       left = 0;
-      file.name = nameIn(line, file.name);
+      const name = nameIn(line, file.name);
+      file.plain = file.plain !== false && (!file.name || name === file.name);
+      file.name = name;
       file.lines.push({ kind: "meta", text: line });
     }
   }
+  // What the title says already need not be said again.
+  for (const each of files) if (each.plain) each.lines = each.lines.filter((line) => line.kind !== "meta" || !HEADER.test(line.text));
   return files;
 }
 

@@ -90,7 +90,7 @@ class Overview {
     this.told.textContent = rows.length === all.length ? plural(all.length, "attempt") : `${count(rows.length)} of ${plural(all.length, "attempt")}`;
     this.grid.empty.textContent = all.length ? "No attempt fits these filters. Esc clears the search." : "No attempt has ended yet.";
     this.hide(all);
-    this.grid.set(rows);
+    this.grid.set(sorted(rows, (row) => `${row.instance}\n${row.attempt}\n${row.run}`, 1));
     this.summary(rows);
   }
 
@@ -163,7 +163,7 @@ function tiles(rows) {
 }
 
 function charts(rows, view) {
-  const found = numbers(rows), drawn = [];
+  const found = numbers(rows), drawn = [], wide = [];
   const verdicts = VERDICTS.map((verdict) => ({ key: verdict, kind: verdict, name: words(verdict), value: rows.filter((row) => verdictOf(row) === verdict).length })).filter((part) => part.value);
   drawn.push(shares("Verdicts", verdicts, { open: (key) => view.set("verdict", view.filters.verdict === key ? "" : key), pressed: view.filters.verdict }));
   const failures = [...new Set(rows.map((row) => row.failure).filter(Boolean))].map((name) => ({ key: name, kind: `reason-${name.replaceAll(" ", "-")}`, name, value: rows.filter((row) => row.failure === name).length })).sort((a, b) => b.value - a.value);
@@ -176,11 +176,13 @@ function charts(rows, view) {
   const inOrder = sorted(found.ended.filter((row) => known(row.reward)), (row) => row.started, 1);
   let total = 0;
   const points = inOrder.map((row, at) => ({ value: row.reward, line: (total += row.reward) / (at + 1), kind: row.verdict, title: `${row.key}: ${reward(row.reward)}`, row }));
-  if (points.length > 1) drawn.push(dots("Reward over attempts", points, { open: (point) => { location.hash = attemptLink(point.row); }, below: "in the order of their start", note: "line: mean so far" }));
+  if (points.length > 1) wide.push(dots("Reward over attempts", points, { open: (point) => { location.hash = attemptLink(point.row); }, below: "in the order of their start", note: "line: mean so far" }));
   const spent = found.costs.length ? ["cost", money, "Cost per attempt"] : ["tokens", short, "Tokens per attempt"];
   const values = found.ended.filter((row) => known(row[spent[0]])).map((row) => ({ value: row[spent[0]], good: row.verdict === "resolved" }));
-  if (values.length > 1) drawn.push(histogram(spent[2], values, spent[1], { note: "green: resolved" }));
-  return h("div", { class: "charts" }, drawn);
+  if (values.length > 1) wide.push(histogram(spent[2], values, spent[1], { note: "green: resolved" }));
+  const fold = h("details", { class: "fold", open: remembered("swegym-charts") !== "closed", ontoggle: () => remembered("swegym-charts", fold.open ? "open" : "closed") },
+    h("summary", {}, "Charts"), h("div", { class: "charts" }, drawn), h("div", { class: "charts wide" }, wide));
+  return fold;
 }
 
 /** Every run on a line, with its rate; where to compare two of them. */

@@ -52,6 +52,8 @@ class Grid {
     let last = Math.min(this.rows.length, Math.ceil((innerHeight - top) / high) + spare);
     if (this.all) [first, last] = [0, this.rows.length];
     [first, last] = [Math.min(first, this.rows.length), Math.max(first, last)];
+    // A cell over more columns than are shown would add columns.
+    this.visible = [...this.head.children].filter((each) => each.offsetParent).length;
     const seen = new Map();
     for (let at = first; at < last; at++) {
       const row = this.rows[at], element = this.made.get(row) || this.line(row);
@@ -70,7 +72,7 @@ class Grid {
   }
 
   gap(high) {
-    return h("tr", { class: "gap", "aria-hidden": "true", "data-high": String(high) }, h("td", { colspan: String(this.columns.length), style: { height: `${high}px` } }));
+    return h("tr", { class: "gap", "aria-hidden": "true", "data-high": String(high) }, h("td", { colspan: String(this.visible || 1), style: { height: `${high}px` } }));
   }
 
   line(row) {
