@@ -1,22 +1,31 @@
-"""``swegym export``: trajectories as chats for supervised fine-tuning, or as tables."""
+"""``swegym export``: trajectories as chats for supervised fine-tuning, as tables, or in the formats of others."""
 
 from __future__ import annotations
 
 import argparse
 import json
 import sys
+from collections import Counter
 from collections.abc import Iterable
 from collections.abc import Iterator
 from collections.abc import Mapping
+from dataclasses import dataclass
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 from pytest_swegym._support.paths import replacing
+from pytest_swegym._support.paths import write_atomic
+from pytest_swegym._support.redact import redacted
 from pytest_swegym.errors import ConfigError
-from pytest_swegym.results.export import SYSTEM
+from pytest_swegym.results import export_atif
+from pytest_swegym.results import export_mini
 from pytest_swegym.results.export import Wanted
 from pytest_swegym.results.export import chat
 from pytest_swegym.results.export import step_rows
+from pytest_swegym.results.harness import path_name
+from pytest_swegym.results.store import PATCH
+from pytest_swegym.results.store import READ_LIMIT
 from pytest_swegym.rows.parquet import EPISODES
 from pytest_swegym.rows.parquet import STEPS
 from pytest_swegym.rows.parquet import write_parquet
@@ -25,7 +34,9 @@ from pytest_swegym.trajectory import find_trajectories
 from pytest_swegym.trajectory import read_trajectory
 
 
-FORMATS = ("chat", "jsonl", "parquet")
+FORMATS = ("chat", "jsonl", "parquet", "mini", "atif")
+#: Formats that have a file for each episode.
+FILES = {"mini": export_mini.SUFFIX, "atif": export_atif.SUFFIX}
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -33,37 +44,48 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("runs", nargs="+", type=Path, metavar="RUN", help="folders of runs, or trajectories")
     parser.add_argument(
         "--format", choices=FORMATS, default="chat",
-        help="chat: JSON lines of messages; jsonl and parquet: rows. Default: %(default)s",
+        help="chat: JSON lines of messages; jsonl and parquet: rows; mini: mini-swe-agent's .traj.json; atif: Harbor's"
+        " interchange format. Default: %(default)s",
     )  # fmt: skip
-    parser.add_argument("--output", required=True, type=Path, metavar="FILE", help="file to write")
+    parser.add_argument(
+        "--output", required=True, type=Path, metavar="PATH",
+        help="file to write; for mini and atif the folder of a file for each episode",
+    )  # fmt: skip
     parser.add_argument(
         "--rows", choices=("steps", "episodes"), default="steps",
         help="a row of jsonl and parquet is a step, or an episode with its messages. Default: %(default)s",
     )  # fmt: skip
     parser.add_argument("--resolved-only", action="store_true", help="only episodes whose task is resolved")
     parser.add_argument("--min-reward", type=float, metavar="X", help="only episodes of at least this reward")
-    parser.add_argument("--system", default=SYSTEM, metavar="TEXT", help="system message of chats; empty for none")
+    parser.add_argument(
+        "--system", metavar="TEXT",
+        help="system message; empty for none. Default: the one that the model was given, if the trajectory tells it",
+    )  # fmt: skip
     parser.epilog = "exit status: 0 all exported, 1 a trajectory is damaged or nothing was left, 2 wrong use"
 
 
 def main(options: argparse.Namespace) -> int:
-    """Write the file; tell how much went into it, and what could not be read."""
+    """Write what was asked for; tell how much it was, and what could not be read."""
     reading = _Reading(options.runs, Wanted(resolved_only=options.resolved_only, min_reward=options.min_reward))
+    try:
+        count = _write_files(options, reading) if options.format in FILES else _write_rows(options, reading)
+    except OSError as error:
+        raise ConfigError(f"--output={options.output}: {error.strerror or error}; choose another file") from None
+    what = "files" if options.format in FILES else "rows"
+    print(f"{options.output}: {count} {what} of {reading.taken} episodes; {reading.left_out} were not wanted")
+    return int(bool(reading.damaged) or not count)
+
+
+def _write_rows(options: argparse.Namespace, reading: _Reading) -> int:
     episodes = options.format == "chat" or options.rows == "episodes"
     rows: Iterable[Mapping[str, Any]]
     if episodes:
-        rows = (chat(each, system=options.system) for each in reading)
+        rows = (chat(each.trajectory, system=options.system) for each in reading)
     else:
-        rows = (row for each in reading for row in step_rows(each))
-    try:
-        if options.format == "parquet":
-            count = write_parquet(options.output, rows, EPISODES if episodes else STEPS)
-        else:
-            count = _write_lines(options.output, rows)
-    except OSError as error:
-        raise ConfigError(f"--output={options.output}: {error.strerror or error}; choose another file") from None
-    print(f"{options.output}: {count} rows of {reading.taken} episodes; {reading.left_out} were not wanted")
-    return int(bool(reading.damaged) or not count)
+        rows = (row for each in reading for row in step_rows(each.trajectory))
+    if options.format == "parquet":
+        return write_parquet(options.output, rows, EPISODES if episodes else STEPS)
+    return _write_lines(options.output, rows)
 
 
 def _write_lines(path: Path, rows: Iterable[Mapping[str, Any]]) -> int:
@@ -74,15 +96,52 @@ def _write_lines(path: Path, rows: Iterable[Mapping[str, Any]]) -> int:
     return count
 
 
+def _write_files(options: argparse.Namespace, reading: _Reading) -> int:
+    """A file for each episode, named by its attempt; a name that comes again gets a number."""
+    names: Counter[str] = Counter()
+    for each in reading:
+        names[each.name] += 1
+        name = each.name if names[each.name] == 1 else f"{each.name}-{names[each.name]}"
+        if options.format == "mini":
+            told = export_mini.mini(each.trajectory, each.submission(), system=options.system)
+        else:
+            told = export_atif.atif(each.trajectory, name, system=options.system)
+        text = json.dumps(told, indent=2, ensure_ascii=False) + "\n"
+        write_atomic(options.output / f"{name}{FILES[options.format]}", text)
+    return names.total()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Episode:
+    path: Path
+    trajectory: Trajectory
+
+    @property
+    def name(self) -> str:
+        """The attempt's name, as a part of a path."""
+        header = self.trajectory.header
+        attempt = header.get("attempt")
+        return path_name(f"{header.get('instance_id', '')}{f'.{attempt}' if attempt else ''}")
+
+    def submission(self) -> str:
+        """The patch that was graded, or without it the last diff that was seen."""
+        try:
+            with self.path.with_name(PATCH).open("rb") as file:
+                return file.read(READ_LIMIT).decode("utf-8", "surrogateescape")
+        except OSError:
+            steps = self.trajectory.steps
+            return str(steps[-1]["observation"]["diff"]) if steps else ""
+
+
 class _Reading:
-    """The wanted trajectories, one at a time; damaged ones of a folder are told and left out."""
+    """The wanted trajectories, one at a time and without secrets; damaged ones of a folder are told and left out."""
 
     def __init__(self, runs: Iterable[Path], wanted: Wanted) -> None:
         self._paths = [path for run in runs for path in (find_trajectories(run) if run.is_dir() else [run])]
         self._wanted = wanted
         self.taken = self.left_out = self.damaged = 0
 
-    def __iter__(self) -> Iterator[Trajectory]:
+    def __iter__(self) -> Iterator[_Episode]:
         for path in self._paths:
             try:
                 trajectory = read_trajectory(path)
@@ -92,6 +151,12 @@ class _Reading:
                 continue
             if self._wanted.takes(trajectory):
                 self.taken += 1
-                yield trajectory
+                yield _Episode(path=path, trajectory=_safe(trajectory))
             else:
                 self.left_out += 1
+
+
+def _safe(trajectory: Trajectory) -> Trajectory:
+    """What was written before secrets were looked for has them still."""
+    header, events, end = (redacted(each) for each in (trajectory.header, trajectory.events, trajectory.end))
+    return replace(trajectory, header=header, events=tuple(events), end=end)

@@ -11,6 +11,10 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from pytest_swegym.results.turns import opening
+from pytest_swegym.results.turns import total_usage
+from pytest_swegym.results.turns import turns
+from pytest_swegym.task import Usage
 from pytest_swegym.trajectory import Trajectory
 
 
@@ -20,6 +24,7 @@ _WHOSE = ("instance_id", "attempt", "seed", "solver", "protocol", "run_id", "tas
 _OUTCOME = ("verdict", "resolved", "reward", "reward_name")
 _SEEN = ("text", "output", "exit_code", "timed_out", "diff", "tree", "notice")
 _STEP = ("action", "kind", "terminated", "truncated", "ending", "started_at", "seconds")
+_USAGE = ("requests", "prompt_tokens", "cached_tokens", "completion_tokens", "cost")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -37,56 +42,60 @@ class Wanted:
         return self.min_reward is None or (isinstance(reward, (int, float)) and reward >= self.min_reward)
 
 
-def chat(trajectory: Trajectory, *, system: str = SYSTEM) -> dict[str, Any]:
-    """An episode as ``messages`` that end with the player's last one, and whose it is and what it came to."""
-    messages: list[dict[str, Any]] = [{"role": "system", "content": system}] if system else []
-    messages.append({"role": "user", "content": (trajectory.first or {}).get("text", "")})
-    for step in trajectory.steps:
-        call = _call(step, len(messages)) if trajectory.header.get("protocol") == "tools" else None
-        answer = {"role": "user", "content": step["observation"]["text"]}
-        if call is None:
-            messages += [{"role": "assistant", "content": step["action"]}, answer]
-        else:
-            asked = {"role": "assistant", "content": "", "tool_calls": [call]}
-            messages += [asked, {**answer, "role": "tool", "tool_call_id": call["id"]}]
-    if trajectory.steps:
+def chat(trajectory: Trajectory, *, system: str | None = None) -> dict[str, Any]:
+    """An episode as ``messages`` that end with the player's last one, and whose it is and what it came to.
+
+    A model's messages are those that its server sent. The system message is the one that the model was given, if the
+    trajectory tells it; ``system`` goes before it, and empty leaves it out.
+    """
+    messages: list[Mapping[str, Any]] = opening_messages(trajectory, system)
+    for turn in turns(trajectory):
+        messages += [turn.message, *turn.answers]
+    while len(messages) > 2 and messages[-1]["role"] != "assistant":
         messages.pop()
     told: dict[str, Any] = {"messages": messages, **_about(trajectory), "steps": len(trajectory.steps)}
+    told |= {"model": model_of(trajectory), **_tokens(total_usage(trajectory))}
     if trajectory.header.get("schemas"):
         told["tools"] = trajectory.header["schemas"]
     return clean(told)  # type: ignore[no-any-return]
 
 
+def opening_messages(trajectory: Trajectory, system: str | None) -> list[Mapping[str, Any]]:
+    """The system message, if there is to be one, and the first of the user."""
+    recorded, first = opening(trajectory)
+    said = (recorded or SYSTEM) if system is None else system
+    return [*([{"role": "system", "content": said}] if said else []), {"role": "user", "content": first}]
+
+
 def step_rows(trajectory: Trajectory) -> Iterator[dict[str, Any]]:
-    """A row for each step; ``reward`` is its own, ``episode_reward`` the graded one, ``state`` the tools' as JSON."""
+    """A row for each step; ``reward`` is its own, ``episode_reward`` the graded one, ``state`` the tools' as JSON.
+
+    What a model's message took stands at the first step that it asked for.
+    """
     about = _about(trajectory)
     about["episode_reward"] = about.pop("reward")
-    for step in trajectory.steps:
-        seen = step["observation"]
-        row = {**about, "step": seen["step"], "reward": step.get("reward")}
-        row |= {name: step.get(name) for name in _STEP} | {name: seen.get(name) for name in _SEEN}
-        yield clean({**row, "state": json.dumps(seen.get("state") or {})})
+    for turn in turns(trajectory):
+        for place, step in enumerate(turn.steps):
+            seen = step["observation"]
+            row = {**about, "step": seen["step"], "reward": step.get("reward")}
+            row |= {name: step.get(name) for name in _STEP} | {name: seen.get(name) for name in _SEEN}
+            row |= {"model": turn.model or None, **_tokens(None if place else turn.usage)}
+            yield clean({**row, "state": json.dumps(seen.get("state") or {})})
+
+
+def model_of(trajectory: Trajectory) -> str | None:
+    """The model that played, if one did."""
+    return next((turn.model for turn in turns(trajectory) if turn.model), None)
+
+
+def _tokens(usage: Usage | None) -> dict[str, Any]:
+    return {name: getattr(usage, name, None) for name in _USAGE}
 
 
 def _about(trajectory: Trajectory) -> dict[str, Any]:
     end = trajectory.end or {}
     about = {name: trajectory.header.get(name) for name in _WHOSE}
     return {**about, **{name: end.get(name) for name in _OUTCOME}, "cut": trajectory.cut}
-
-
-def _call(step: Mapping[str, Any], number: int) -> dict[str, Any] | None:
-    """The action as an OpenAI tool call; ``None`` for text that is none."""
-    try:
-        data = json.loads(step["action"])
-    except (ValueError, RecursionError):
-        return None
-    call = data.get("function", data) if isinstance(data, dict) else None
-    if not isinstance(call, dict) or not isinstance(call.get("name"), str):
-        return None
-    given = call.get("arguments", {})
-    arguments = given if isinstance(given, str) else json.dumps(given, ensure_ascii=False)
-    call_id = str(data.get("id") or f"call_{number}")
-    return {"id": call_id, "type": "function", "function": {"name": call["name"], "arguments": arguments}}
 
 
 def clean(value: Any) -> Any:

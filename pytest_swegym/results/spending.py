@@ -13,6 +13,7 @@ from pytest_swegym.errors import ConfigError
 from pytest_swegym.task import AttemptRecord
 from pytest_swegym.task import Usage
 from pytest_swegym.task.usage import USAGE
+from pytest_swegym.task.usage import read_usage
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -58,13 +59,7 @@ class Spending:
 
 def usage_of(record: AttemptRecord) -> Usage | None:
     """What the attempt's model calls came to; ``None`` if it tells nothing, or nothing that can be read."""
-    told = record.extra.get(USAGE)
-    if not isinstance(told, Mapping):
-        return None
-    try:
-        return Usage.from_dict(told)
-    except ConfigError:
-        return None
+    return read_usage(record.extra.get(USAGE))
 
 
 def steps_of(record: AttemptRecord) -> int | None:

@@ -12,10 +12,12 @@ from typing import Any
 
 from pytest_swegym._support.paths import write_atomic
 from pytest_swegym.errors import ConfigError
+from pytest_swegym.results.failures import failure_of
 from pytest_swegym.results.harness import REPORT
 from pytest_swegym.results.harness import record_report
 from pytest_swegym.task import AttemptRecord
 from pytest_swegym.task import Grade
+from pytest_swegym.task.usage import USAGE
 from pytest_swegym.trajectory import TRAJECTORY
 from pytest_swegym.trajectory import end_trajectory
 
@@ -114,11 +116,14 @@ class ResultStore:
 
 
 def _end(record: AttemptRecord) -> dict[str, Any]:
-    """What the last line of a trajectory says of the record."""
+    """What the last line of a trajectory says of the record; ``ending`` and ``usage`` only if the solver told them."""
+    told = {name: record.extra[name] for name in ("ending", USAGE) if name in record.extra}
     return {
         "verdict": record.verdict.value,
         "resolved": record.resolved,
         "reward": record.reward,
         "reward_name": record.reward_name,
         "error_stage": record.error_stage,
+        "failure": failure_of(record),
+        **told,
     }

@@ -15,7 +15,8 @@ from pytest_swegym._support.paths import replacing
 _ABOUT = {
     "instance_id": "string", "attempt": "int64", "seed": "int64", "solver": "string", "protocol": "string",
     "run_id": "string", "task_key": "string", "verdict": "string", "resolved": "bool", "reward_name": "string",
-    "cut": "bool", "reward": "float64",
+    "cut": "bool", "reward": "float64", "model": "string", "requests": "int64", "prompt_tokens": "int64",
+    "cached_tokens": "int64", "completion_tokens": "int64", "cost": "float64",
 }  # fmt: skip
 #: The columns of a row for each step, and their types.
 STEPS = {
@@ -70,7 +71,7 @@ def _type(pa: Any, kind: str) -> Any:
     if kind == "messages":
         function = pa.struct([("name", pa.string()), ("arguments", pa.string())])
         call = pa.struct([("id", pa.string()), ("type", pa.string()), ("function", function)])
-        parts = [("role", pa.string()), ("content", pa.string())]
+        parts = [("role", pa.string()), ("content", pa.string()), ("reasoning_content", pa.string())]
         return pa.list_(pa.struct([*parts, ("tool_calls", pa.list_(call)), ("tool_call_id", pa.string())]))
     return {"string": pa.string(), "json": pa.string(), "int64": pa.int64(), "float64": pa.float64(),
             "bool": pa.bool_()}[kind]  # fmt: skip

@@ -50,9 +50,20 @@ class Usage:
     def from_dict(cls, data: Mapping[str, Any]) -> Usage:
         """Read ``to_dict``'s form back. Raises :class:`ConfigError` for another form."""
         numbers = {name: value for name, value in data.items() if name in cls.__slots__}
-        if any(isinstance(value, (bool, str)) or (value is None and name != "cost") for name, value in numbers.items()):
+        if not all(_is_number(value) or (value is None and name == "cost") for name, value in numbers.items()):
             raise ConfigError(f"usage: expected numbers, got {dict(data)!r:.200}")
-        try:
-            return cls(**numbers)
-        except TypeError as error:
-            raise ConfigError(f"usage: {error}") from None
+        return cls(**numbers)
+
+
+def read_usage(told: Any) -> Usage | None:
+    """The usage that somebody else wrote down; ``None`` if there is none that can be read."""
+    if not isinstance(told, Mapping):
+        return None
+    try:
+        return Usage.from_dict(told)
+    except ConfigError:
+        return None
+
+
+def _is_number(value: Any) -> bool:
+    return isinstance(value, (int, float)) and not isinstance(value, bool) and abs(value) < 2**63

@@ -71,6 +71,7 @@ def test_a_script_and_its_replay(solve: Solve, tmp_path: Path) -> None:
     assert record.extra == {"steps": 3, "ending": "submit"}
     assert told.end == {
         "verdict": "resolved", "resolved": True, "reward": 1.0, "reward_name": "resolved", "error_stage": "",
+        "failure": "", "ending": "submit",
     }  # fmt: skip
     named = {name: told.header[name] for name in ("instance_id", "task_key", "solver", "seed", "attempt", "protocol")}
     assert named == {
