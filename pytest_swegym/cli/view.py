@@ -8,9 +8,9 @@ import sys
 import webbrowser
 from pathlib import Path
 
-from pytest_swegym.results.page import PageServer
 from pytest_swegym.results.page import Watch
 from pytest_swegym.results.page import write_pages
+from pytest_swegym.results.page.server import PageServer
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:

@@ -14,5 +14,6 @@ pytest_plugins = (
     "pytest_swegym.plugin.events",
     "pytest_swegym.plugin.loggers",
     "pytest_swegym.plugin.monitor",
+    "pytest_swegym.plugin.page",
     "pytest_swegym.plugin.workers",
 )

@@ -185,7 +185,9 @@ class Reporter:
                 terminalreporter.write_line(one_line(f"{explain(record)} (reward {reward}, {seconds:.1f} s)", 5000))
         for line in (*summary_lines(self.summary), *(self._judgement.lines() if self._judgement else ())):
             terminalreporter.write_line(one_line(line, 5000))
-        terminalreporter.write_line(f"records: {run_of(self._config).root}")
+        root = run_of(self._config).root
+        terminalreporter.write_line(f"records: {root}")
+        terminalreporter.write_line(f"page: {root / 'index.html'}, or: swegym view {root}")
 
     def _annotate(self, terminalreporter: pytest.TerminalReporter) -> None:
         from pytest_swegym.plugin.github import annotate

@@ -62,6 +62,16 @@ class PageWriter:
         finally:
             self._lock.release()
 
+    def conclude(self) -> None:
+        """The run has ended: write the page, and what is missing of its attempts; nothing if there were none."""
+        if not self._run.attempts():
+            return
+        try:
+            _write_views(self._run)
+        except OSError as error:
+            self._warn(error)
+        self.refresh(now=True)
+
     def _age(self) -> float:
         """By the file system, as other processes write the same page."""
         try:
@@ -85,12 +95,17 @@ def write_pages(folder: Path) -> tuple[Path, list[RunFolder]]:
         raise ConfigError(f"{folder}: no run in this folder: expected one with attempts/, or a folder of such")
     try:
         for run in runs:
-            for key in run.attempts():
-                if _is_old(run.attempt(key)):
-                    write_view(run, key)
+            _write_views(run)
         return write_index(folder, runs, Rows()), runs
     except OSError as error:
         raise ConfigError(f"{folder}: the page cannot be written: {error.strerror or error}") from None
+
+
+def _write_views(run: RunFolder) -> None:
+    """What the page loads of each attempt, where it is not there yet or older than the record."""
+    for key in run.attempts():
+        if _is_old(run.attempt(key)):
+            write_view(run, key)
 
 
 def _is_old(folder: Path) -> bool:
