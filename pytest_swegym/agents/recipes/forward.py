@@ -11,7 +11,8 @@ from typing import Any
 from pytest_swegym.agents.model import ModelClient
 from pytest_swegym.agents.model.endpoint import Transient
 from pytest_swegym.agents.model.reply import read_reply
-from pytest_swegym.agents.recipes import requests as r
+from pytest_swegym.agents.recipes import asking as a
+from pytest_swegym.errors import SwegymError
 from pytest_swegym.task.usage import Usage
 
 
@@ -30,9 +31,9 @@ class Answered:
 class Forwarder(ModelClient):
     """A model's client that takes requests as they are. Safe to use from several threads."""
 
-    def forward(self, asked: r.Asked) -> Answered:
+    def forward(self, asked: a.Asked) -> Answered:
         """The answer to a request. Raises as :meth:`ModelClient.chat`."""
-        if asked.path == r.MODELS:
+        if asked.path == a.MODELS:
             listed = {"object": "list", "data": [{"id": self.model(), "object": "model", "owned_by": "swegym"}]}
             return Answered(answer=listed, message={}, usage=Usage())
         begin = time.monotonic()
@@ -43,18 +44,26 @@ class Forwarder(ModelClient):
         self.add(answered.usage)
         return answered
 
+    def answers(self) -> bool:
+        """Whether the server answers a plain request now."""
+        try:
+            self.chat([{"role": "user", "content": "Say yes."}], reply_tokens=8)
+        except SwegymError:
+            return False
+        return True
+
     def shown(self, error: Exception) -> str:
         """An error as the agent may read it: not where the server is."""
         return self._endpoint.scrub(str(error).replace(self._endpoint.where, "the model's server"))
 
-    def _model_for(self, asked: r.Asked) -> str:
+    def _model_for(self, asked: a.Asked) -> str:
         embedding = self.config.observe.embedding_model
-        return embedding if asked.path == r.EMBEDDINGS and embedding else self.model()
+        return embedding if asked.path == a.EMBEDDINGS and embedding else self.model()
 
     def _ask(self, path: str, payload: Mapping[str, Any], timeout: float) -> Answered:
-        if path == r.EMBEDDINGS:
+        if path == a.EMBEDDINGS:
             return _embedded(self._endpoint.embeddings(_texts(payload["input"]), payload["model"], timeout))
-        if path == r.RESPONSES:
+        if path == a.RESPONSES:
             return _responded(self._endpoint.responses(payload, timeout), payload)
         answer = self._endpoint.chat(payload, timeout)
         reply = read_reply(answer, payload, seconds=0.0)

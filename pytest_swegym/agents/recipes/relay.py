@@ -12,7 +12,7 @@ from collections.abc import Mapping
 from contextlib import suppress
 from typing import Any
 
-from pytest_swegym.agents.recipes import requests as r
+from pytest_swegym.agents.recipes import asking as a
 from pytest_swegym.agents.recipes.forward import Answered
 from pytest_swegym.agents.recipes.forward import Forwarder
 from pytest_swegym.agents.recipes.recipe import RUNTIME
@@ -21,6 +21,7 @@ from pytest_swegym.agents.recipes.sse import streamed
 from pytest_swegym.agents.recipes.steps import Steps
 from pytest_swegym.errors import BudgetSpent
 from pytest_swegym.errors import ContextTooLong
+from pytest_swegym.errors import InfraError
 from pytest_swegym.errors import ModelError
 from pytest_swegym.errors import ModelUnavailable
 from pytest_swegym.errors import SandboxClosed
@@ -43,6 +44,8 @@ _LARGEST = 80 * 2**20
 _LOOK = 20
 #: Refused requests, and replies of the sandbox's that are none, before the agent is ended.
 PATIENCE = 20
+#: Requests of any kind before that: the model's own budgets count only those that it answers.
+_MOST = 10_000
 _JSON = "application/json"
 
 
@@ -62,7 +65,7 @@ class Relay:
         self._closing = threading.Event()
         self._room = threading.Semaphore(PARALLEL)
         self._lock = threading.Lock()
-        self._bad = 0
+        self._bad = self._taken = 0
         self._begun = False
         self._threads: list[threading.Thread] = []
         self.port = self._started()
@@ -83,7 +86,7 @@ class Relay:
         result = self._exec("start", timeout=60)
         text = result.decode("utf-8", "replace").strip()
         if not text.isdecimal():
-            raise SandboxError(f"the relay of the model's requests does not start in the sandbox: {text[-500:]!r}")
+            raise InfraError(f"the relay of the model's requests does not start in the sandbox: {text[-500:]!r}")
         return int(text)
 
     def _spawn(self, target: Any, *arguments: Any) -> None:
@@ -104,7 +107,7 @@ class Relay:
             try:
                 text = self._exec("next", str(self.port), str(_LOOK), timeout=_LOOK + 30)
                 if text:
-                    self._take(*r.unpacked(text))
+                    self._take(*a.unpacked(text))
             except SandboxClosed:
                 return
             except (SandboxError, ValueError) as error:
@@ -116,6 +119,9 @@ class Relay:
             self.stopped.set()
 
     def _take(self, number: int, path: str, body: str) -> None:
+        self._taken += 1
+        if self._taken > _MOST:
+            self._bad = PATIENCE
         while not self._room.acquire(timeout=1):
             if self._closing.is_set():
                 return
@@ -129,7 +135,7 @@ class Relay:
         except SandboxError as error:
             log.debug("relay: %s", error)
         except Exception as error:  # it would be lost in this thread
-            self.failure = SandboxError(f"the relay failed: {type(error).__name__}: {error}")
+            self.failure = InfraError(f"the relay failed: {type(error).__name__}: {error}")
             self.failure.__cause__ = error
             self.stopped.set()
         finally:
@@ -138,29 +144,29 @@ class Relay:
     def _answer(self, number: int, path: str, body: str) -> tuple[int, str, bytes]:
         """Status, type and body of the answer to a request."""
         try:
-            asked = r.read_request(number, path, body, self._client.config)
+            asked = a.read_request(number, path, body, self._client.config)
         except ValueError as error:
             self._count()
             return 400, _JSON, _said(str(error), "invalid_request_error")
-        if asked.path in (r.CHAT, r.RESPONSES):
+        if asked.path in (a.CHAT, a.RESPONSES):
             with self._lock:
                 self._seen(asked)
         try:
             answered = self._forwarded(asked)
         except SwegymError as error:
             return self._excused(error)
-        if asked.stream and asked.path in (r.CHAT, r.RESPONSES):
+        if asked.stream and asked.path in (a.CHAT, a.RESPONSES):
             return 200, STREAM, streamed(asked, answered.answer)
         return 200, _JSON, json.dumps(answered.answer).encode()
 
-    def _seen(self, asked: r.Asked) -> None:
+    def _seen(self, asked: a.Asked) -> None:
         if not self._begun:
             self._begun = True
             self._steps.begin(asked.messages)
         self._steps.seen(asked.messages)
 
-    def _forwarded(self, asked: r.Asked) -> Answered:
-        if self._limit is not None and self._steps.count >= self._limit and asked.path != r.MODELS:
+    def _forwarded(self, asked: a.Asked) -> Answered:
+        if self._limit is not None and self._steps.count >= self._limit and asked.path != a.MODELS:
             raise BudgetSpent("steps")
         answered = self._client.forward(asked)
         if answered.message:
@@ -182,9 +188,12 @@ class Relay:
             self.refused = error
             self._count()
             return error.status or 400, _JSON, _said(told, "invalid_request_error")
-        self.failure = error
-        self.stopped.set()
-        return 503, _JSON, _said(told if isinstance(error, ModelUnavailable) else "not available", "server_error")
+        if isinstance(error, ModelUnavailable) and self._client.answers():
+            self._count()  # a server that fails at this request alone is no excuse for whoever made it
+        else:
+            self.failure = error
+            self.stopped.set()
+        return 503, _JSON, _said(told, "server_error")
 
     def _count(self) -> None:
         with self._lock:

@@ -49,7 +49,7 @@ class RecipeSolver:
         steps = Steps(workspace, agent)
         config = replace(self.config, max_requests=self.config.max_requests or MOST_REQUESTS)
         client = Forwarder(config, note=steps.note)
-        seconds = solving_seconds(task)
+        seconds = min(solving_seconds(task), config.max_seconds or float("inf"))
         client.hurry(seconds)
         relay = Relay(sandbox, client, steps, limit=workspace.occasion.steps)
         try:
@@ -57,6 +57,7 @@ class RecipeSolver:
                 result = self._run(task, workspace, relay.port, client.model(), seconds)
         finally:
             relay.close()
+            client.close()
             told.update(usage=client.usage.to_dict(), steps=steps.count)
         told["ending"] = ending = self._ending(relay, result)
         steps.end(result.output.strip()[-4000:], exit_code=result.exit_code, ending=ending)
@@ -106,7 +107,8 @@ class RecipeSolver:
         """Raise what is wrong with how the agent ended; if nothing is, the tree it left is graded."""
         if relay.failure is not None:
             raise relay.failure
-        if result.exit_code == 0 or relay.spent:
+        in_budget = self.config.max_seconds and self.config.max_seconds <= solving_seconds(task)
+        if result.exit_code == 0 or relay.spent or (result.timed_out and in_budget):
             return
         if relay.refused is not None and not workspace.changed():
             raise relay.refused

@@ -7,16 +7,16 @@ from collections.abc import Iterator
 from collections.abc import Mapping
 from typing import Any
 
-from pytest_swegym.agents.recipes import requests as r
+from pytest_swegym.agents.recipes import asking as a
 
 
 #: What a stream of events is called.
 KIND = "text/event-stream"
 
 
-def streamed(asked: r.Asked, answer: Mapping[str, Any]) -> bytes:
+def streamed(asked: a.Asked, answer: Mapping[str, Any]) -> bytes:
     """The body of a stream that holds all of ``answer``."""
-    if asked.path == r.CHAT:
+    if asked.path == a.CHAT:
         lines = [f"data: {json.dumps(chunk)}\n\n" for chunk in _chunks(answer, asked.usage)]
         return "".join([*lines, "data: [DONE]\n\n"]).encode()
     events = [{**event, "sequence_number": number} for number, event in enumerate(_events(answer))]

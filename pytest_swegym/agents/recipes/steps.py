@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from collections import deque
 from collections.abc import Mapping
 from collections.abc import Sequence
 from contextlib import suppress
@@ -22,21 +23,24 @@ from pytest_swegym.workspace import Workspace
 KIND = "ModelCall"
 #: Longest text of an observation, in characters.
 _SHOWN = 64 * 1024
+#: Conversations that an agent may lead at once, each with what it said before.
+_TALKS = 8
 
 
 class Steps:
     """Writes the trajectory of an agent of which only the calls of its model are seen. Not for several threads at once.
 
-    What a step came to is known when the next request is there: :meth:`seen` completes the steps before. Where the
-    attempt has no folder nothing is written, and the steps are counted all the same.
+    What a step came to is told by the next request (:meth:`seen`), and that it was not the last by the next reply: only
+    then it is written. Where the attempt has no folder nothing is, and the steps are counted all the same.
     """
 
     def __init__(self, workspace: Workspace, agent: Mapping[str, Any]) -> None:
         occasion = workspace.occasion
         self._workspace = workspace
         self._open: list[tuple[Answered, float]] = []
-        self._before: list[Any] = []
+        self._talks: deque[Sequence[Any]] = deque(maxlen=_TALKS)
         self._now = Observation()
+        self._news = ""
         self.count = 0
         self._writer: TrajectoryWriter | None = None
         if occasion.folder is not None:
@@ -45,7 +49,7 @@ class Steps:
 
     def begin(self, messages: Sequence[Any]) -> None:
         """What the agent's model is given to read first."""
-        self._before = list(messages)
+        self._talks.append(messages)
         if self._writer is not None:
             self._writer.begin(Observation(text=_text(messages)).to_dict())
 
@@ -55,30 +59,37 @@ class Steps:
 
     def seen(self, messages: Sequence[Any]) -> None:
         """A request with these messages has come: what is new in them is what the steps before have led to."""
-        new = _new(self._before, messages)
-        self._before = list(messages)
-        self._complete(_text(new))
+        same, before = max(((_same(talk, messages), talk) for talk in self._talks), key=lambda found: found[0])
+        self._news = _text([each for each in messages[same:] if not _is_own(each)]) or self._news
+        if same == len(before):
+            self._talks.remove(before)
+        self._talks.append(messages)
+        if self._open and self._writer is not None:
+            self._look()
 
     def answered(self, answered: Answered) -> None:
         """The model has replied, which is a step; what it leads to is told later."""
+        self._complete()
         self.count += 1
         self._open.append((answered, time.time() - answered.seconds))
 
     def end(self, output: str, *, exit_code: int | None, ending: str) -> None:
         """The agent has ended; ``output`` is the last that it printed."""
-        self._complete(output[-_SHOWN:], exit_code=exit_code, ending=ending)
-
-    def _complete(self, text: str, *, exit_code: int | None = None, ending: str = "") -> None:
-        if not self._open:
-            return
         if self._writer is not None:
             self._look()
+        self._now = replace(self._now, exit_code=exit_code, notice=output if self._news else "")
+        self._news = self._news or output
+        self._complete(ending)
+
+    def _complete(self, ending: str = "") -> None:
+        """Write down the steps whose outcome is known by now."""
         for number, (answered, started) in enumerate(self._open, self.count - len(self._open) + 1):
             last = number == self.count
             now = replace(self._now, step=number)
-            now = replace(now, text=text, output=text, exit_code=exit_code) if last else now
+            now = replace(now, text=self._news, output=self._news) if last else now
             self._write(now, answered, started, ending if last else "")
         self._open.clear()
+        self._news = ""
 
     def _write(self, observation: Observation, answered: Answered, started: float, ending: str) -> None:
         if self._writer is None:
@@ -109,13 +120,14 @@ class Steps:
                 self._now = Observation(diff=self._workspace.diff(), tree=tree)
 
 
-def _new(before: Sequence[Any], messages: Sequence[Any]) -> list[Any]:
-    """The messages after those that were there before; the model's own are no news."""
-    same = next((at for at, (old, new) in enumerate(zip(before, messages, strict=False)) if old != new), len(before))
-    return [each for each in messages[same:] if not _is_own(each)]
+def _same(before: Sequence[Any], messages: Sequence[Any]) -> int:
+    """With how many messages of an earlier request this one begins."""
+    pairs = zip(before, messages, strict=False)
+    return next((at for at, (old, new) in enumerate(pairs) if old != new), min(len(before), len(messages)))
 
 
 def _is_own(message: Any) -> bool:
+    """Whether it is the model's own, which is no news."""
     kind = str(message.get("type", "")) if isinstance(message, dict) else ""
     role = message.get("role") if isinstance(message, dict) else ""
     return role == "assistant" or kind.endswith("_call") or kind == "reasoning"
