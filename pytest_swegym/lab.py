@@ -33,6 +33,7 @@ from pytest_swegym.rows.check_writer import UNDECIDED
 from pytest_swegym.rows.check_writer import CheckWriter
 from pytest_swegym.rows.check_writer import written_checks
 from pytest_swegym.sandbox.base import Backend
+from pytest_swegym.sandbox.base import Dropper
 from pytest_swegym.sandbox.base import Keeper
 from pytest_swegym.sandbox.base import Sandbox
 from pytest_swegym.sandbox.base import SandboxLimits
@@ -234,7 +235,8 @@ class Lab:
         def fork(at: Snapshot | None = None) -> Sandbox:
             return self.backend.start(at or base, limits=limits, network=network)
 
-        return Workspace(fork(begin), spec.workdir, fork=fork, program=spec.shell, occasion=occasion)
+        drop = self.backend.drop if isinstance(self.backend, Dropper) else None
+        return Workspace(fork(begin), spec.workdir, fork=fork, drop=drop, program=spec.shell, occasion=occasion)
 
     def __deepcopy__(self, memo: object) -> Lab:
         """A lab is shared, whoever copies the options that it is one of."""

@@ -97,13 +97,14 @@ class Workspace:
         path: str = "/testbed",
         *,
         fork: Callable[[Snapshot | None], Sandbox] | None = None,
+        drop: Callable[[Snapshot], None] | None = None,
         program: str | None = None,
         occasion: Occasion | None = None,
     ) -> None:
         self.sandbox = sandbox
         self.path = path
         self.occasion = occasion or Occasion()
-        self._fork = fork
+        self._fork, self._drop = fork, drop
         self._program = program
 
     # -- working in it -----------------------------------------------------------------------------
@@ -209,7 +210,12 @@ class Workspace:
         fork = self._forker()
         sandbox = fork(self.snapshot() if snapshot is None else snapshot)
         given = self.occasion if occasion is None else occasion
-        return Workspace(sandbox, self.path, fork=self._fork, program=self._program, occasion=given)
+        return Workspace(sandbox, self.path, fork=self._fork, drop=self._drop, program=self._program, occasion=given)
+
+    def drop(self, snapshot: Snapshot) -> None:
+        """Give up a snapshot that nothing is to start from any more; what was started from it lives on."""
+        if self._drop is not None:
+            self._drop(snapshot)
 
     def _forker(self) -> Callable[[Snapshot | None], Sandbox]:
         if self._fork is None:

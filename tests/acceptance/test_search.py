@@ -141,6 +141,15 @@ def test_what_fails_is_one_candidate_and_no_more(task: Task, lab: Lab, tmp_path:
 
 
 @one_backend
+def test_a_reward_that_cannot_be_had_leaves_it_to_the_vote(task: Task, lab: Lab) -> None:
+    record = attempt(task, lab, best_of(3, commands(OTHER, FIX, FIX), graded=True, select="graded"), reward="none such")
+    assert record.extra["selected"]["by"] == "vote"
+    assert "unknown reward 'none such'" in record.extra["selected"]["note"]
+    assert [each["chosen"] for each in record.extra["candidates"]] == [False, True, False]
+    assert all("unknown reward" in each["unseen"] for each in record.extra["candidates"])
+
+
+@one_backend
 def test_if_all_fail_the_machinery_is_to_blame_before_the_solver(task: Task, lab: Lab) -> None:
     def solve(spec: TaskSpec, workspace: Workspace) -> str:
         raise InfraError("no server") if workspace.occasion.number == failing else ValueError("no idea")

@@ -10,10 +10,10 @@ from typing import Any
 
 from pytest_swegym.agents.config import AgentConfig
 from pytest_swegym.agents.model import ModelClient
+from pytest_swegym.agents.search.candidate import Look
+from pytest_swegym.agents.search.candidate import Seen
+from pytest_swegym.agents.search.candidate import Trial
 from pytest_swegym.agents.search.candidates import Candidates
-from pytest_swegym.agents.search.candidates import Look
-from pytest_swegym.agents.search.candidates import Seen
-from pytest_swegym.agents.search.candidates import Trial
 from pytest_swegym.agents.search.choose import Choice
 from pytest_swegym.agents.search.choose import choose
 from pytest_swegym.agents.search.judge import PatchJudge
@@ -49,6 +49,7 @@ class BestOfSolver:
         finally:
             selected = {"by": choice.by, **({"note": choice.note} if choice.note else {})}
             workspace.occasion.told.update(candidates.told(choice.candidate), selected=selected)
+            candidates.close()
 
     def with_config(self, config: AgentConfig) -> BestOfSolver:
         """The same search under other budgets."""
@@ -58,8 +59,9 @@ class BestOfSolver:
         select, look, problem = self.config.best_of.select, None, ""
         if select == "tests":
             tests = VisibleTests(
-                candidates.spec, workspace, candidates.start, seconds=candidates.shares.seconds / (self.count + 2)
+                candidates.spec, workspace, candidates.start, limit=candidates.shares.seconds / (self.count + 2)
             )
+            candidates.shares.looked(tests.seconds)
             problem = tests.problem
             look = None if problem else lambda branch, patch: tests.look(patch)
         elif select == "graded":

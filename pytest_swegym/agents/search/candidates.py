@@ -2,15 +2,10 @@
 
 from __future__ import annotations
 
-import hashlib
 import shutil
 import threading
 import time
-from collections.abc import Callable
-from collections.abc import Mapping
 from collections.abc import Sequence
-from dataclasses import dataclass
-from dataclasses import field
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -19,21 +14,23 @@ from pytest_swegym._support.keys import content_key
 from pytest_swegym._support.paths import replacing
 from pytest_swegym._support.paths import write_atomic
 from pytest_swegym.agents.config import AgentConfig
+from pytest_swegym.agents.search.candidate import LONGEST
+from pytest_swegym.agents.search.candidate import Candidate
+from pytest_swegym.agents.search.candidate import Look
+from pytest_swegym.agents.search.candidate import Seen
+from pytest_swegym.agents.search.candidate import Trial
 from pytest_swegym.agents.search.shares import Share
 from pytest_swegym.agents.search.shares import Shares
-from pytest_swegym.errors import ConfigError
 from pytest_swegym.errors import InfraError
 from pytest_swegym.errors import SandboxClosed
 from pytest_swegym.errors import SolverError
 from pytest_swegym.errors import SwegymError
-from pytest_swegym.solvers import LoadedSolver
 from pytest_swegym.solvers.answer import checked
 from pytest_swegym.solvers.answer import handed_in
 from pytest_swegym.solvers.guard import in_time
 from pytest_swegym.task import Task
 from pytest_swegym.task import TaskSpec
 from pytest_swegym.task.usage import USAGE
-from pytest_swegym.task.usage import Usage
 from pytest_swegym.trajectory import TRAJECTORY
 from pytest_swegym.trajectory import end_trajectory
 from pytest_swegym.workspace import Occasion
@@ -43,72 +40,6 @@ from pytest_swegym.workspace import Workspace
 #: The folder of an attempt that holds one of its own for each candidate, called by its number.
 FOLDER = "candidates"
 PATCH = "patch.diff"
-#: Looks at what a candidate left in its workspace, which stays as it is: a score, and what else the record tells.
-Look = Callable[[Workspace, str], "Seen"]
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Seen:
-    """What was seen of a candidate: ``rank`` orders it among the others, ``score`` and ``about`` are for the record."""
-
-    score: float
-    rank: tuple[float, ...] = ()
-    about: Mapping[str, Any] = field(default_factory=dict)
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Trial:
-    """A candidate to be run: ``make`` gives the solver that keeps to a configuration. ``about`` is for the record."""
-
-    number: int
-    make: Callable[[AgentConfig], LoadedSolver]
-    about: Mapping[str, Any] = field(default_factory=dict)
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Candidate:
-    """What became of a trial: its answer, or the ``error`` that it ended with."""
-
-    number: int
-    seed: int
-    patch: str = ""
-    tree: bytes | None = None
-    told: Mapping[str, Any] = field(default_factory=dict)
-    seen: Seen | None = None
-    error: SwegymError | None = None
-    seconds: float = 0.0
-    about: Mapping[str, Any] = field(default_factory=dict)
-
-    @property
-    def real(self) -> bool:
-        """Whether it came to an answer that is not empty."""
-        return self.error is None and (bool(self.patch.strip()) or self.tree is not None)
-
-    @property
-    def usage(self) -> Usage:
-        """Its model calls; what a solver tells in another form counts as none."""
-        told = self.told.get(USAGE)
-        try:
-            return Usage.from_dict(told) if isinstance(told, Mapping) else Usage()
-        except ConfigError:
-            return Usage()
-
-    def to_dict(self, *, chosen: bool) -> dict[str, Any]:
-        """What the record tells of it."""
-        return {
-            "number": self.number,
-            "seed": self.seed,
-            "chosen": chosen,
-            "score": self.seen.score if self.seen else None,
-            "ending": self.told.get("ending", ""),
-            "steps": self.told.get("steps"),
-            "error": str(self.error)[:2000] if self.error else "",
-            "usage": self.usage.to_dict(),
-            "patch_sha": _sha(self.patch) if self.patch else "",
-            "seconds": self.seconds,
-            **self.about,
-            **(self.seen.about if self.seen else {}),
-        }
 
 
 class Candidates:
@@ -143,17 +74,16 @@ class Candidates:
         """
         waiting = list(reversed(trials))
         found: list[Candidate] = []
+        broke: list[BaseException] = []
 
         def work() -> None:
-            while True:
-                with self._lock:
-                    share = self.shares.take() if waiting else None
-                    if share is None:
-                        return
-                    trial = waiting.pop()
-                ended = self._candidate(trial, share, look)
-                with self._lock:
-                    found.append(ended)
+            try:
+                while not broke and (begun := self._begin(waiting)) is not None:
+                    ended = self._candidate(*begun, look)
+                    with self._lock:
+                        found.append(ended)
+            except BaseException as error:  # what no candidate can be blamed for is raised below
+                broke.append(error)
 
         # Threads of our own that end with the process: a run that is ended does not wait for a model's answer.
         threads = [threading.Thread(target=work, name="swegym-candidate", daemon=True) for _ in range(self._parallel)]
@@ -161,6 +91,8 @@ class Candidates:
             thread.start()
         for thread in threads:
             thread.join()
+        if broke:
+            raise broke[0]
         found.sort(key=lambda each: each.number)
         self.ended += found
         return found
@@ -197,6 +129,12 @@ class Candidates:
 
     # -- inside ----------------------------------------------------------------------------------
 
+    def _begin(self, waiting: list[Trial]) -> tuple[Trial, Share] | None:
+        """The next trial with its share, if there is one, and enough left for it."""
+        with self._lock:
+            share = self.shares.take() if waiting else None
+            return None if share is None else (waiting.pop(), share)
+
     def _candidate(self, trial: Trial, share: Share, look: Look | None) -> Candidate:
         occasion = self._occasion(trial)
         begin = time.monotonic()
@@ -209,7 +147,7 @@ class Candidates:
             number=trial.number,
             seed=occasion.seed,
             about=trial.about,
-            told=occasion.told,
+            told=dict(occasion.told),
             seconds=round(time.monotonic() - begin, 6),
             **result,
         )
@@ -257,11 +195,18 @@ class Candidates:
             branch.apply(answer)
 
     def _look(self, look: Look, branch: Workspace, patch: str) -> Seen:
+        """What cannot be looked at, or not in the time that is left, is an answer all the same."""
         begin = time.monotonic()
         try:
-            return look(branch, patch)
-        finally:
-            self.shares.looked(time.monotonic() - begin)
+            seen: Seen = in_time(lambda: look(branch, patch), max(self.shares.seconds, 1.0), branch)
+        except (SwegymError, OSError) as error:
+            seen = Seen(about={"unseen": str(error)[:LONGEST]})
+        self.shares.looked(time.monotonic() - begin)
+        return seen
+
+    def close(self) -> None:
+        """Give up what they started from."""
+        self.workspace.drop(self.start)
 
     def _write(self, ended: Candidate) -> None:
         folder = self.folder(ended.number)
@@ -293,7 +238,3 @@ class Candidates:
                 raise error
         first = f"; the first: {failed[0]}" if failed else f": no {self.shares.spent} left for one"
         raise SolverError(f"no candidate of {self._planned} came to an answer{first}")
-
-
-def _sha(patch: str) -> str:
-    return hashlib.sha256(patch.encode("utf-8", "surrogateescape")).hexdigest()

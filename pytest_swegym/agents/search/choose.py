@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from pytest_swegym.agents.search.candidates import Candidate
+from pytest_swegym.agents.search.candidate import Candidate
 from pytest_swegym.errors import BudgetSpent
 from pytest_swegym.errors import ModelError
 from pytest_swegym.errors import ModelUnavailable
@@ -16,6 +16,8 @@ from pytest_swegym.errors import ModelUnavailable
 
 #: Answers the number of one of several patches, from 1; raises :class:`ValueError` if what it said is no such number.
 Judge = Callable[[Sequence[str]], int]
+#: The rank of a candidate that could not be looked at.
+_UNSEEN = (0.0,)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -40,6 +42,8 @@ def choose(candidates: Sequence[Candidate], select: str, *, judge: Judge | None 
     if select == "model":
         return _judged(real, judge)
     best = max(_rank(each) for each in real)
+    if best == _UNSEEN:
+        return Choice(candidate=_voted(real, real), by="vote", note=f"no candidate could be looked at: {_why(real[0])}")
     return Choice(candidate=_voted([each for each in real if _rank(each) == best], real), by=select)
 
 
@@ -77,7 +81,11 @@ def _essence(patch: str) -> Iterator[str]:
 def _rank(candidate: Candidate) -> tuple[float, ...]:
     """One that could not be looked at is worse than all that could."""
     seen = candidate.seen
-    return (0.0,) if seen is None else (1.0, *(seen.rank or (seen.score,)))
+    return _UNSEEN if seen is None or seen.score is None else (1.0, *(seen.rank or (seen.score,)))
+
+
+def _why(candidate: Candidate) -> str:
+    return str(candidate.seen.about.get("unseen", "")) if candidate.seen else "its time was up"
 
 
 def _voted(among: Sequence[Candidate], voters: Sequence[Candidate]) -> Candidate:

@@ -15,9 +15,9 @@ from pytest_swegym.agents.model.player import ModelPlayer
 from pytest_swegym.agents.model.prompts import default_system
 from pytest_swegym.agents.search.best_of import by_reward
 from pytest_swegym.agents.search.breeder import ModelBreeder
-from pytest_swegym.agents.search.candidates import Candidate
+from pytest_swegym.agents.search.candidate import Candidate
+from pytest_swegym.agents.search.candidate import Trial
 from pytest_swegym.agents.search.candidates import Candidates
-from pytest_swegym.agents.search.candidates import Trial
 from pytest_swegym.agents.search.population import Individual
 from pytest_swegym.agents.search.population import Population
 from pytest_swegym.agents.search.population import counts
@@ -84,6 +84,7 @@ class GeneticSolver:
         finally:
             told = candidates.told(evolution.best)
             workspace.occasion.told.update(told, **evolution.told())
+            candidates.close()
 
 
 class _Evolution:
@@ -162,7 +163,8 @@ class _Evolution:
         return {"individual": individual.number, "candidate": individual.number if played else None, "fitness": value}
 
     def _solved(self) -> bool:
-        return any(each.seen is not None and each.seen.score >= _FULL for each in self._played.values())
+        scores = [each.seen.score for each in self._played.values() if each.seen is not None]
+        return any(score is not None and score >= _FULL for score in scores)
 
 
 class _Shared:
@@ -187,7 +189,7 @@ class _Shared:
 
 def fitness(candidate: Candidate) -> float:
     """The graded reward, and next to nothing for a patch that is not empty, and for few steps; 0 without a reward."""
-    if candidate.seen is None:
+    if candidate.seen is None or candidate.seen.score is None:
         return 0.0
     steps = candidate.told.get("steps")
     brevity = _BREVITY_BONUS / (1 + steps) if isinstance(steps, int) else 0.0

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import logging
+import time
 from collections.abc import Mapping
 from dataclasses import replace
 
-from pytest_swegym.agents.search.candidates import Seen
+from pytest_swegym.agents.search.candidate import Seen
 from pytest_swegym.errors import GradingError
 from pytest_swegym.errors import SandboxClosed
 from pytest_swegym.errors import SpecError
@@ -30,18 +31,20 @@ class VisibleTests:
     """The task's test command, run on the base and on each patch in fresh branches; nothing hidden is among it.
 
     The files of the tests are the base's: what a patch does to them counts for nothing. ``problem`` says why there is
-    nothing to go by, if so. ``seconds`` is the most that a run may take.
+    nothing to go by, if so. A run may take ``limit`` seconds, and took ``seconds`` on the base.
     """
 
-    def __init__(self, spec: TaskSpec, workspace: Workspace, start: Snapshot, *, seconds: float) -> None:
-        timeout = max(min(spec.limits.timeout, seconds), 1.0)
+    def __init__(self, spec: TaskSpec, workspace: Workspace, start: Snapshot, *, limit: float) -> None:
+        timeout = max(min(spec.limits.timeout, limit), 1.0)
         # Without its hidden part a task is all that is visible of it: its whole test command.
         self._task = Task(spec=replace(spec, limits=replace(spec.limits, timeout=timeout)))
         self._workspace, self._start = workspace, start
         self._before: Mapping[str, Outcome] = {}
         self.problem = "" if visible_tests(spec) else "the task has no tests that can be seen"
+        begin = time.monotonic()
         if not self.problem:
             self._measure_base()
+        self.seconds = time.monotonic() - begin
 
     def _measure_base(self) -> None:
         try:

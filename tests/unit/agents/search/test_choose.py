@@ -8,8 +8,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pytest_swegym.agents.search.candidates import Candidate
-from pytest_swegym.agents.search.candidates import Seen
+from pytest_swegym.agents.search.candidate import Candidate
+from pytest_swegym.agents.search.candidate import Seen
 from pytest_swegym.agents.search.choose import choose
 from pytest_swegym.agents.search.choose import same
 from pytest_swegym.agents.search.judge import read_number
