@@ -18,6 +18,7 @@ from typing import Any
 from typing import get_type_hints
 
 from pytest_swegym._support.keys import content_key
+from pytest_swegym._support.redact import keep_secret
 from pytest_swegym._support.toml import read_toml
 from pytest_swegym.errors import ConfigError
 
@@ -180,5 +181,11 @@ def _keys() -> list[str]:
 
 
 def secret(variable: str) -> str:
-    """The value of a variable of the environment that holds a secret; empty if it is not set."""
-    return os.environ.get(variable, "") if variable else ""
+    """The value of a variable of the environment that holds a secret; empty if it is not set.
+
+    From now on no trajectory and no record shows it, nor the password in a ``user:password``.
+    """
+    value = os.environ.get(variable, "") if variable else ""
+    for each in (value, value.partition(":")[2]):
+        keep_secret(each)
+    return value

@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 from pytest_swegym._support.redact import keep_secret
 from pytest_swegym._support.redact import redact
 from pytest_swegym._support.redact import redacted
+from pytest_swegym.agents.config import secret
 
 
 ROOT = Path(__file__).parents[3]
@@ -151,6 +152,15 @@ def test_values_that_are_known_to_be_secret() -> None:
     told = redact(text)
     assert told == "[[redacted: secret]] [redacted: secret] EMPTY redacted correct horse"
     assert redact(told) == told
+
+
+def test_the_keys_of_agents_are_known_as_soon_as_they_are_read(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("MY_LOGIN", "gateway:winter is coming")
+    text = "winter is coming; gateway:winter is coming"
+    assert redact(text) == text
+    assert secret("MY_LOGIN") == "gateway:winter is coming"
+    assert redact(text) == "[redacted: secret]; [redacted: secret]"
+    assert (secret("NOT_SET"), secret("")) == ("", "")
 
 
 def test_all_texts_of_a_json_value() -> None:
