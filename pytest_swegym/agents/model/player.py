@@ -69,10 +69,12 @@ class ModelPolicy(Policy):
         left = session.observation.remaining.seconds
         if left is not None:
             client.hurry(left)
-        history = History(self._config.system or default_system(session.protocol), self._first(session, client))
+        system, first = self._config.system or default_system(session.protocol), self._first(session, client)
+        shown = {"user": first} if first != session.observation.text else {}
+        session.note({"prompt": {"system": system, **shown}})
         self._talk = Talk(
             client,
-            history,
+            History(system, first),
             self._log(session),
             tools=session.protocol.schemas(),
             seed=self._seed,
