@@ -69,7 +69,7 @@ def serve(path: Path) -> None:
     params.model_alias = [NAME]
     params.hostnames, params.port = ["127.0.0.1"], 0
     params.n_ctx, params.n_parallel = CONTEXT, 1
-    params.cpuparams.n_threads = 2
+    params.cpuparams.n_threads = 1
     params.use_jinja = True
     server = xllamacpp.Server(params)
     print(server.listening_address, flush=True)
