@@ -15,6 +15,7 @@ from fake_model import FakeModel
 from pytest_swegym.agents import load_agent
 from pytest_swegym.agents.config import AgentConfig
 from pytest_swegym.agents.config import BestOf
+from pytest_swegym.agents.config import read_config
 from pytest_swegym.agents.search import BestOfSolver
 from pytest_swegym.episode import Attempt
 from pytest_swegym.errors import InfraError
@@ -201,6 +202,7 @@ def test_a_population_finds_the_word_that_solves_the_task(task: Task, lab: Lab, 
     assert best["how"] in ("mutation", "crossover")
     assert all(known[parent]["born"] < best["born"] for parent in best["parents"])
     assert record.extra["genetic"]["best"]["individual"] == told["best"]
+    assert read_config([str(tmp_path / "best.toml")]).system.endswith("\n\nMind the sum.")
     # Elites are not played again: 4 at first, then 3 new ones in each generation.
     assert [each["generation"] for each in record.extra["candidates"]] == [0] * 4 + [1] * 3 + [2] * 3
     assert record.extra["graded_looks"] == len(
@@ -301,6 +303,17 @@ def test_a_search_through_the_front_door(
     assert {each["score"] for each in told} == {0.0, 1.0}
     assert next(each["seed"] for each in told if each["chosen"]) % 2 == 1
     assert (pytester.path / "out" / "attempts" / "calc-1" / "candidates" / "5" / "patch.diff").exists()
+
+
+def test_the_snippet_of_the_page_runs(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> None:
+    page = (Path(__file__).parents[2] / "docs" / "searching.md").read_text()
+    snippet = page[page.index("```python\n") + len("```python\n") :].partition("```")[0]
+    with FakeModel(
+        after=lambda request: "a child" if "Write" in str(request) else "<execute>submit</execute>"
+    ) as model:
+        monkeypatch.setenv("MODEL_URL", model.url)
+        exec(compile(snippet, "searching.md", "exec"), {})
+    assert capsys.readouterr().out == "2 3 0.0\n"
 
 
 @pytest.fixture

@@ -22,9 +22,11 @@ from pytest_swegym.agents.search.population import Individual
 from pytest_swegym.agents.search.population import Population
 from pytest_swegym.agents.search.population import counts
 from pytest_swegym.agents.search.shares import Shares
+from pytest_swegym.agents.search.start import BEST
 from pytest_swegym.agents.search.start import POPULATION
 from pytest_swegym.agents.search.start import STYLES
 from pytest_swegym.agents.search.start import start_prompts
+from pytest_swegym.agents.search.start import write_agent
 from pytest_swegym.agents.search.start import write_population
 from pytest_swegym.agents.solver import AgentSolver
 from pytest_swegym.errors import BudgetSpent
@@ -147,15 +149,20 @@ class _Evolution:
         self._generations.append([self._shown(each) for each in population.individuals])
         if self._folder is not None:
             write_population(self._folder / POPULATION, population, self._generations)
+            write_agent(self._folder / BEST, self._prompted(self._solver.config, population.best))
         return whole
 
     def _trial(self, individual: Individual, generation: int) -> Trial:
         def make(config: AgentConfig) -> LoadedSolver:
-            return player_of(config, individual.prompt, self._tools)
+            own = self._prompted(config, individual)
+            return LoadedSolver(name="openai", identity=own.identity, function=AgentSolver(ModelPlayer(own)))
 
         about = {"generation": generation, "individual": individual.number}
         # Everyone plays once, so that the number of the individual is the candidate's too.
         return Trial(number=individual.number, make=make, about=about)
+
+    def _prompted(self, config: AgentConfig, individual: Individual) -> AgentConfig:
+        return prompted(config, individual.prompt, tools=self._tools)
 
     def _shown(self, individual: Individual) -> dict[str, Any]:
         played = self._played.get(individual.number)
@@ -196,8 +203,7 @@ def fitness(candidate: Candidate) -> float:
     return candidate.seen.score + _PATCH_BONUS + brevity
 
 
-def player_of(config: AgentConfig, prompt: str, tools: Toolset | None) -> LoadedSolver:
-    """The model agent, its own words followed by ``prompt``."""
+def prompted(config: AgentConfig, prompt: str, *, tools: Toolset | None = None) -> AgentConfig:
+    """An agent that is told ``prompt`` besides what ``config`` tells it, or what it is told without one."""
     words = config.system or default_system(load_protocol(config.protocol)(tools))
-    own = replace(config, system=f"{words}\n\n{prompt}")
-    return LoadedSolver(name="openai", identity=own.identity, function=AgentSolver(ModelPlayer(own)))
+    return replace(config, system=f"{words}\n\n{prompt}")

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from pytest_swegym._support.paths import write_atomic
+from pytest_swegym.agents.config import AgentConfig
 from pytest_swegym.agents.search.breeder import LONGEST
 from pytest_swegym.agents.search.population import Population
 from pytest_swegym.errors import ConfigError
@@ -17,6 +18,8 @@ from pytest_swegym.errors import ConfigError
 FORMAT = "swegym.population/1"
 #: The file's name in the folder of an attempt.
 POPULATION = "population.json"
+#: An agent that works as the best of a population, for ``--swegym-agent``.
+BEST = "best.toml"
 #: Largest file that is read, in bytes.
 _LIMIT = 4 * 2**20
 
@@ -88,3 +91,10 @@ def write_population(path: Path, population: Population, generations: list[list[
         "individuals": everyone,
     }
     write_atomic(path, json.dumps(told, indent=1) + "\n")
+
+
+def write_agent(path: Path, config: AgentConfig) -> None:
+    """Keep the words that an agent is told, as a file for ``--swegym-agent``."""
+    # A JSON text is a TOML text, but for the one character that only TOML wants escaped.
+    text = json.dumps(config.system.encode("utf-8", "replace").decode("utf-8"), ensure_ascii=False)
+    write_atomic(path, f"system = {text}\n".replace("\x7f", "\\u007f"))

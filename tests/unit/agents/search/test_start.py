@@ -6,10 +6,15 @@ import json
 from pathlib import Path
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
+from pytest_swegym.agents.config import AgentConfig
+from pytest_swegym.agents.config import read_config
 from pytest_swegym.agents.search import Population
 from pytest_swegym.agents.search.start import STYLES
 from pytest_swegym.agents.search.start import start_prompts
+from pytest_swegym.agents.search.start import write_agent
 from pytest_swegym.agents.search.start import write_population
 from pytest_swegym.errors import ConfigError
 
@@ -59,6 +64,13 @@ def test_another_file_is_named_with_what_is_expected(tmp_path: Path, text: str, 
     (tmp_path / "start.json").write_text(text)
     with pytest.raises(ConfigError, match=f"genetic.start: .*start.json.*{said}"):
         start_prompts(tmp_path / "start.json")
+
+
+@given(st.text())
+def test_an_agents_words_are_read_back(tmp_path_factory: pytest.TempPathFactory, words: str) -> None:
+    path = tmp_path_factory.mktemp("best") / "best.toml"
+    write_agent(path, AgentConfig(system=words))
+    assert read_config([str(path)]).system == words
 
 
 def test_a_file_that_is_not_there(tmp_path: Path) -> None:
