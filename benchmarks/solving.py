@@ -3,7 +3,7 @@
 python benchmarks/solving.py --output runs [--base-url URL --model NAME] [--agents scripted,model,best_of,...]
 
 Without ``--base-url`` the small model of the tests is served on loopback (``.ci/small-model`` fetches it): it solves
-next to nothing, which is what a model of 135 million parameters can do; what is shown is that every way of solving works.
+next to nothing, as can be expected of 135 million parameters; what is shown is that every way of solving works.
 ``swegym view runs`` shows them all on one page.
 """
 
@@ -63,11 +63,13 @@ def model(options: argparse.Namespace) -> Iterator[list[str]]:
     if options.base_url:
         yield [f"base_url={options.base_url}", f"model={options.model}"]
         return
-    sys.path.insert(0, str(ROOT / "tests" / "servers"))
-    from small_model import SmallModel
-
-    with SmallModel() as server:
-        yield [f"base_url={server.url}", f"model={server.model}", *budget]
+    path = subprocess.run([".ci/small-model"], cwd=ROOT, check=True, capture_output=True, text=True).stdout.strip()
+    command = [sys.executable, "tests/servers/small_model.py", path]
+    with subprocess.Popen(command, cwd=ROOT, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as server:
+        assert server.stdout is not None
+        assert server.stdin is not None
+        yield [f"base_url={server.stdout.readline().strip()}/v1", "model=smollm2", *budget]
+        server.stdin.close()
 
 
 def run(name: str, agent_words: list[str], output: Path, options: argparse.Namespace) -> None:
