@@ -18,6 +18,7 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -65,7 +66,8 @@ def model(options: argparse.Namespace) -> Iterator[list[str]]:
         return
     path = subprocess.run([".ci/small-model"], cwd=ROOT, check=True, capture_output=True, text=True).stdout.strip()
     command = [sys.executable, "tests/servers/small_model.py", path]
-    with subprocess.Popen(command, cwd=ROOT, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as server:
+    piped: dict[str, Any] = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE, "stderr": subprocess.DEVNULL}
+    with subprocess.Popen(command, cwd=ROOT, text=True, **piped) as server:
         assert server.stdout is not None
         assert server.stdin is not None
         yield [f"base_url={server.stdout.readline().strip()}/v1", "model=smollm2", *budget]
