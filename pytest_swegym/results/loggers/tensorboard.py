@@ -40,8 +40,11 @@ class TensorboardLogger:
             for name, value in self._config.items()
         }
         metrics = {f"summary/{name}": value for name, value in summary.items()}
-        if metrics:
-            self._writer.add_hparams(plain, metrics, name=".")
+        # Not by the writer's own method, which begins a file of the same name if it is called within a second.
+        for each in self._library.summary.hparams(plain, metrics):
+            self._writer.file_writer.add_summary(each)
+        for name, value in metrics.items():
+            self._writer.add_scalar(name, value)
         self._writer.close()
 
 

@@ -16,8 +16,8 @@ from pytest_swegym.task import AttemptRecord
 class WandbLogger:
     """A run of Weights & Biases: scalars for each attempt, a table of all of them, the totals as its summary.
 
-    ``WANDB_PROJECT``, ``WANDB_DIR``, ``WANDB_MODE`` and the others work as always. Neither code nor what is printed is
-    sent.
+    ``WANDB_PROJECT``, ``WANDB_DIR``, ``WANDB_MODE`` and the others work as always. Neither code, what is printed
+    nor a description of the machine is sent.
     """
 
     def __init__(self) -> None:
@@ -36,7 +36,14 @@ class WandbLogger:
             config=dict(run.config),
             # Not the run of the tests themselves, should they have one.
             reinit="create_new",
-            settings=self._wandb.Settings(console="off", silent=True, disable_git=True, disable_code=True),
+            settings=self._wandb.Settings(
+                console="off",
+                silent=True,
+                disable_git=True,
+                disable_code=True,
+                # The machine's description has the command line, in which a user may have put anything.
+                x_disable_meta=True,
+            ),
         )
 
     def attempt(self, record: AttemptRecord, scalars: Mapping[str, float], step: int) -> None:
