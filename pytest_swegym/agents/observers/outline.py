@@ -30,6 +30,10 @@ _KINDS = {
     "assignment": "value",
 }
 _CALLED = ("function", "name", "method", "macro")
+#: What stands around one definition and nothing else: a comment above it is about the definition.
+_WRAPPERS = frozenset(
+    {"decorated_definition", "export_statement", "expression_statement", "ambient_declaration", "template_declaration"}
+)
 _FUNCTIONS = frozenset({"arrow_function", "function_expression", "function", "generator_function"})
 
 
@@ -122,7 +126,8 @@ class _Walk:
         start = (
             wrapper.start_byte if wrapper is not None and wrapper.type == "decorated_definition" else node.start_byte
         )
-        text = self._text(start, body.start_byte if body is not None else node.end_byte)
+        ends = [child.start_byte for child in node.named_children if "comment" in child.type and child != body]
+        text = self._text(start, min([body.start_byte if body is not None else node.end_byte, *ends]))
         if body is None:
             text = text.partition("\n")[0] if "(" not in text.partition("\n")[0] else text
             text = text.partition("{")[0]
@@ -136,7 +141,7 @@ class _Walk:
         if inner is not None and inner.type == "string":
             return _first(self._text(inner.start_byte, inner.end_byte).lstrip("rRuUbB"))
         outer = node
-        while outer.parent is not None and outer.parent.type in self._language.within:
+        while outer.parent is not None and outer.parent.type in _WRAPPERS:
             outer = outer.parent
         above, lines = outer.prev_named_sibling, []
         while above is not None and "comment" in above.type and above.end_point[0] >= outer.start_point[0] - 1:

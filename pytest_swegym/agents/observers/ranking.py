@@ -12,7 +12,7 @@ from pytest_swegym.agents.observers.languages import language_of
 #: Reciprocal rank fusion's constant: how much the first places outweigh the others.
 _FUSION = 60
 _WORD = re.compile(r"[^\W\d_](?:\w*[^\W_])?|\d+")
-_PART = re.compile(r"[A-Z]+(?![a-z])|[A-Z]?[a-z]+|\d+|[^\W\d_]+")
+_PART = re.compile(r"[A-Z]{2,}s(?![a-z])|[A-Z]+(?![^\W\d_A-Z])|[A-Z]?[^\W\d_A-Z]+|\d+")
 #: Folders and files that a fix is seldom made in.
 _BESIDE = re.compile(
     r"(^|/)(tests?|testing|docs?|examples?|samples?|benchmarks?|fixtures)/"
