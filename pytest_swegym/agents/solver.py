@@ -25,6 +25,7 @@ class AgentSolver:
 
     def __init__(self, player: Player, *, protocol: str = PROTOCOL) -> None:
         self.player = player
+        self.oracle = player.oracle
         self._protocol = protocol
 
     def __call__(self, task: TaskSpec, workspace: Workspace) -> str | None:

@@ -69,7 +69,8 @@ def main(argv: Sequence[str]) -> int:
     try:
         load(f"{command.module}:add_arguments", what="command")(own)
         options = own.parse_args(argv[1:])
-        logging.basicConfig(level=logging.INFO, format="swegym: %(message)s", stream=sys.stderr)
+        logging.basicConfig(format="swegym: %(message)s", stream=sys.stderr)
+        logging.getLogger("pytest_swegym").setLevel(logging.INFO)
         return int(load(f"{command.module}:main", what="command")(options) or 0)
     except SwegymError as error:
         print(f"swegym {chosen}: {spoken(str(error), options)}", file=sys.stderr)

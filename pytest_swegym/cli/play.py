@@ -53,14 +53,24 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument(
         "--solver", default="human", metavar="NAME",
-        help=f"who plays: {', '.join(PLAYERS)}; scripted and replay with :FILE. Default: %(default)s",
+        help=f"who plays: {', '.join(PLAYERS)}; scripted and replay with :FILE, openai:MODEL. Default: %(default)s",
     )  # fmt: skip
     parser.add_argument(
         "--protocol", default=PROTOCOL, metavar="NAME",
         help=f"how actions are written, if the player does not say: {', '.join(PROTOCOLS)}. Default: %(default)s",
     )  # fmt: skip
     add_shared(
-        parser, "tools", "output", "reward", "judge", "check-writer", "seed", "max-steps", "solve-timeout", "timeout"
+        parser,
+        "agent",
+        "tools",
+        "output",
+        "reward",
+        "judge",
+        "check-writer",
+        "seed",
+        "max-steps",
+        "solve-timeout",
+        "timeout",
     )
     parser.epilog = "exit status: 0 resolved, 1 not resolved, 3 the machinery failed, 4 wrong use"
 
@@ -68,7 +78,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def main(options: argparse.Namespace) -> int:
     """Play, grade, keep the record and the trajectory, tell what came of it."""
     load_protocol(options.protocol)
-    solver = AgentSolver(load_player(options.solver), protocol=options.protocol)
+    player = load_player(options.solver, words=chosen(options, "agent"))
+    solver = AgentSolver(player, protocol=options.protocol)
     tools = Toolset.load(chosen(options, "tools")) if chosen(options, "tools") else None
     task = _timed(_pick(chosen_tasks(options), options.task), options, alone=solver.player.alone)
     run_id = time.strftime("%Y%m%d-%H%M%S")
