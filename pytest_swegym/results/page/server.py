@@ -87,7 +87,6 @@ class _Handler(BaseHTTPRequestHandler):
 
     server: PageServer
     server_version, sys_version = "swegym", ""
-    protocol_version = "HTTP/1.1"
     #: Seconds that a browser may take for its request.
     timeout = 60
 

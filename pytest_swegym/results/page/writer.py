@@ -104,7 +104,7 @@ def write_pages(folder: Path) -> tuple[Path, list[RunFolder]]:
 def _write_views(run: RunFolder) -> None:
     """What the page loads of each attempt, where it is not there yet or older than the record."""
     for key in run.attempts():
-        if _is_old(run.attempt(key)):
+        if (run.attempt(key) / RECORD).exists() and _is_old(run.attempt(key)):
             write_view(run, key)
 
 
@@ -116,7 +116,11 @@ def _is_old(folder: Path) -> bool:
 
 
 def write_index(folder: Path, runs: Sequence[RunFolder], rows: Rows) -> Path:
-    rows.look(runs)
+    """The page of ``runs``; of attempts that go on also what it loads of them."""
+    by_name = {run.name: run for run in runs}
+    for row in rows.look(runs)[0]:
+        if row["state"] == "running":
+            write_view(by_name[row["run"]], row["key"])
     data = {"mode": "disk", "written": time.time(), "runs": [run_told(run) for run in runs], "rows": rows.all()}
     write_atomic(folder / INDEX, page(data))
     return folder / INDEX
