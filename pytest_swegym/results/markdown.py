@@ -40,7 +40,7 @@ def run_markdown(summary: Summary, records: Iterable[AttemptRecord]) -> str:
     infra = [record for record in missed if record.verdict is Verdict.INFRA_ERROR]
     for title, found in (("Not resolved", wrong), ("Infra errors, not counted", infra)):
         rows = [(record.key, record.verdict.value, (record.reasons or ("",))[0]) for record in found]
-        lines += _table(title, ("attempt", "verdict", "reason"), rows)
+        lines += table_lines(f"{title}: {len(rows)}", ("attempt", "verdict", "reason"), rows)
     return "\n".join(lines) + "\n"
 
 
@@ -58,14 +58,15 @@ def _comparison(found: Comparison) -> Iterator[str]:
     yield from (f"- {escape(line, 2000)}" for line in comparison_lines(found))
     header = ("instance", "resolved before", "resolved now", "verdicts")
     for title, changes in (("Lost", found.lost), ("Gained", found.gained)):
-        yield from _table(title, header, list(change_rows(changes)))
+        yield from table_lines(f"{title}: {len(changes)}", header, list(change_rows(changes)))
 
 
-def _table(title: str, header: Sequence[str], rows: Sequence[Sequence[str]]) -> Iterator[str]:
+def table_lines(title: str, header: Sequence[str], rows: Sequence[Sequence[str]]) -> Iterator[str]:
+    """A table below its title; nothing if it has no row. What is in its cells is escaped."""
     if not rows:
         return
-    yield from ("", f"### {title}: {len(rows)}", "")
-    yield _row(header)
+    yield from ("", f"### {title}", "")
+    yield _row([escape(cell) for cell in header])
     yield _row(["---"] * len(header))
     for row in rows[:ROWS]:
         yield _row([escape(cell) for cell in row])

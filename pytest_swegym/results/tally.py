@@ -103,19 +103,40 @@ def tally(records: Iterable[AttemptRecord], *, where: str = "") -> RunTally:
     return RunTally(instances=instances, graders=tuple(sorted(graders)), where=where)
 
 
-def load_tally(path: Path) -> RunTally:
-    """The tally of an earlier run: its output folder, its ``summary.json``, or a JSON list of its records.
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LoadedRun:
+    """An earlier run as it was found at ``where``: its ``records``, or where they are gone its ``summary`` as JSON."""
+
+    where: str
+    records: tuple[AttemptRecord, ...] = ()
+    summary: Any = None
+
+    @property
+    def tally(self) -> RunTally:
+        """Raises :class:`ConfigError` for a summary of another format or a damaged one."""
+        if self.summary is None:
+            return tally(self.records, where=self.where)
+        return read_tally(self.summary, where=self.where)
+
+
+def load_run(path: Path) -> LoadedRun:
+    """An earlier run: its output folder, its ``summary.json``, or a JSON list of its records.
 
     Raises :class:`ConfigError` that names the file and what it should be.
     """
     if path.is_dir():
-        found = tally(ResultStore(root=path).records(), where=str(path))
-        return found if found.instances else load_tally(path / SUMMARY)
+        records = tuple(ResultStore(root=path).records())
+        return LoadedRun(where=str(path), records=records) if records else load_run(path / SUMMARY)
     data = _json(path)
     if isinstance(data, list):
         rows = [row if isinstance(row, Mapping) else {} for row in data]
-        return tally((AttemptRecord.from_dict(row, where=str(path)) for row in rows), where=str(path))
-    return read_tally(data, where=str(path))
+        return LoadedRun(where=str(path), records=tuple(AttemptRecord.from_dict(row, where=str(path)) for row in rows))
+    return LoadedRun(where=str(path), summary=data if data is not None else {})
+
+
+def load_tally(path: Path) -> RunTally:
+    """The tally of an earlier run. Raises :class:`ConfigError` as :func:`load_run` does."""
+    return load_run(path).tally
 
 
 def _json(path: Path) -> Any:
