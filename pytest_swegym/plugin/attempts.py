@@ -87,6 +87,8 @@ def end(item: pytest.Item, live: LiveAttempt) -> None:
                 recorder_of(item).finished(live.kept, kept=True)
     finally:
         live.close()
+        if run.progress is not None:
+            run.progress.flush()  # what threads of the attempt had to say
 
 
 def properties(run: Run, record: AttemptRecord, *, kept: bool) -> list[tuple[str, object]]:

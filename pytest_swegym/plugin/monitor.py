@@ -59,7 +59,7 @@ class Monitor:
     """
 
     def __init__(
-        self, config: pytest.Config, reporter: pytest.TerminalReporter, run: Run, *, reminder: float = REMINDER
+        self, config: pytest.Config, reporter: pytest.TerminalReporter, run: Run, *, reminder: float | None = None
     ) -> None:
         from pytest_swegym.plugin.board import Board
         from pytest_swegym.plugin.drawing import Drawing
@@ -78,7 +78,7 @@ class Monitor:
         self._board = Board()
         self._over = threading.Event()
         self._thread = threading.Thread(target=self._follow, name="swegym-monitor", daemon=True)
-        self._reminder = reminder
+        self._reminder = REMINDER if reminder is None else reminder
         self._reminded = time.monotonic()
         self._undo = ExitStack()
 
@@ -128,6 +128,8 @@ class Monitor:
         for text in filter(None, said):
             self._reminded = time.monotonic()
             self._reporter.ensure_newline()
+            if self._writer.width_of_current_line:
+                self._writer.line()
             self._writer.write(f"swegym: {text}\n", flush=True)
 
 
