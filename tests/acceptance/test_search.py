@@ -271,7 +271,10 @@ def test_a_whole_tree_is_the_answer_where_one_is_wanted(lab: Lab) -> None:
     record = attempt(hello, lab, solver)
     assert record.resolved
     assert record.tree
-    assert record.extra["selected"] == {"by": "graded"}
+    assert [each["score"] for each in record.extra["candidates"]] == [None, 1.0, None]
+    untouched = attempt(hello, lab, best_of(2, commands("true")))
+    assert untouched.verdict is Verdict.UNRESOLVED
+    assert untouched.extra["selected"] == {"by": "tests", "note": "the task has no tests that can be seen"}
 
 
 def test_a_search_through_the_front_door(

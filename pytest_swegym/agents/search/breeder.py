@@ -11,6 +11,8 @@ from pytest_swegym.agents.model import ModelClient
 LONGEST = 4000
 #: Chance is wanted here, whatever the agent's own temperature.
 _TEMPERATURE = 1.0
+#: Room for a prompt, also where an action of the agent's has less.
+_TOKENS = 1000
 _SYSTEM = (
     "You improve the working instructions of an AI agent that solves software engineering tasks in a shell. "
     "Instructions speak of how to work (what to look at first, how to make and check a change, when to stop), never of "
@@ -42,5 +44,9 @@ class ModelBreeder:
 
     def _asked(self, text: str, seed: int) -> str | None:
         messages = [{"role": "system", "content": _SYSTEM}, {"role": "user", "content": text}]
-        said = self._client.chat(messages, seed=seed, temperature=_TEMPERATURE).text.strip()
-        return said if 0 < len(said) <= LONGEST else None
+        limit = self._client.config.reply_tokens
+        reply = self._client.chat(
+            messages, seed=seed, temperature=_TEMPERATURE, reply_tokens=max(limit, _TOKENS) if limit else None
+        )
+        said = reply.text.strip()
+        return said if 0 < len(said) <= LONGEST and reply.finish != "length" else None

@@ -47,12 +47,13 @@ class Trial:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Candidate:
-    """What became of a trial: its answer, or the ``error`` that it ended with."""
+    """What became of a trial: its answer, and whether anything is ``changed`` by it, or the ``error`` it ended with."""
 
     number: int
     seed: int
     patch: str = ""
     tree: bytes | None = None
+    changed: bool = False
     told: Mapping[str, Any] = field(default_factory=dict)
     seen: Seen | None = None
     error: SwegymError | None = None
@@ -62,7 +63,7 @@ class Candidate:
     @property
     def real(self) -> bool:
         """Whether it came to an answer that is not empty."""
-        return self.error is None and (bool(self.patch.strip()) or self.tree is not None)
+        return self.error is None and self.changed
 
     @property
     def usage(self) -> Usage:

@@ -27,6 +27,7 @@ from pytest_swegym.errors import SolverError
 from pytest_swegym.errors import SwegymError
 from pytest_swegym.solvers.answer import checked
 from pytest_swegym.solvers.answer import handed_in
+from pytest_swegym.solvers.answer import tree_digest
 from pytest_swegym.solvers.guard import in_time
 from pytest_swegym.task import Task
 from pytest_swegym.task import TaskSpec
@@ -61,6 +62,7 @@ class Candidates:
     ) -> None:
         self.spec = task.spec if isinstance(task, Task) else task
         self.start = workspace.snapshot()
+        self._untouched = tree_digest(handed_in(self.spec, workspace, None)[1])
         self.ended: list[Candidate] = []
         self._task, self.workspace = task, workspace
         self._planned, self._parallel = planned, max(parallel, 1)
@@ -116,11 +118,11 @@ class Candidates:
     def answer(self, chosen: Candidate | None) -> str | None:
         """What the solver is to return for the chosen one; its trajectory becomes the attempt's.
 
-        Without one it is the empty patch, if one candidate at least ended well. Raises what the others failed with.
+        Without one nothing is changed, if one candidate at least ended well. Raises what the others failed with.
         """
         if chosen is None:
             self._raise_failure()
-            return ""
+            return "" if self.spec.submission == "patch" else None
         self._keep(chosen)
         if chosen.tree is None:
             return chosen.patch
@@ -177,9 +179,9 @@ class Candidates:
             answer = checked(in_time(lambda: solver(given, branch), share.seconds, branch))
             self._put(branch, answer)
             patch, tree = handed_in(self.spec, branch, None)
-            ended = Candidate(number=trial.number, seed=own.seed, patch=patch, tree=tree)
-            seen = self._look(look, branch, patch) if look is not None and ended.real else None
-        return {"patch": patch, "tree": tree, "seen": seen}
+            changed = bool(patch.strip()) or tree_digest(tree) != self._untouched
+            seen = self._look(look, branch, patch) if look is not None and changed else None
+        return {"patch": patch, "tree": tree, "changed": changed, "seen": seen}
 
     def _given(self, seconds: float) -> Task | TaskSpec:
         """The task as the solver gets it: with the time that is its own."""

@@ -25,7 +25,7 @@ def patch(*lines: str, name: str = "a.py", at: int = 1, below: str = "def f():")
 def made(number: int, text: str = "", *, rank: tuple[float, ...] | None = None, error: bool = False) -> Candidate:
     seen = None if rank is None else Seen(score=rank[-1], rank=rank)
     failed = SolverError("no idea") if error else None
-    return Candidate(number=number, seed=number, patch=text, seen=seen, error=failed)
+    return Candidate(number=number, seed=number, patch=text, changed=bool(text.strip()), seen=seen, error=failed)
 
 
 ONE, OTHER = patch("-x", "+y"), patch("-x", "+z")
