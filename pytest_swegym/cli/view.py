@@ -33,19 +33,24 @@ def main(options: argparse.Namespace) -> int:
     if options.write:
         for folder in options.folders:
             path, runs = write_pages(folder)
-            print(f"{path}: {len(runs)} run{'s' * (len(runs) != 1)}")
+            print(f"{path}: {_counted(len(runs), 'run')}")
         return 0
     watch = Watch(options.folders)
     found = watch.changes()
     with PageServer(watch, host=options.host, port=options.port) as server:
-        print(f"{server.url}  {len(found['runs'])} runs, {len(found['rows'])} attempts; Ctrl-C ends", flush=True)
-        if not options.no_browser and _has_screen():
-            webbrowser.open(server.url)
+        told = f"{_counted(len(found['runs']), 'run')}, {_counted(len(found['rows']), 'attempt')}"
         try:
+            print(f"{server.url}  {told}; Ctrl-C ends", flush=True)
+            if not options.no_browser and _has_screen():
+                webbrowser.open(server.url)
             server.serve_forever(poll_interval=0.2)
         except KeyboardInterrupt:
             print()
     return 0
+
+
+def _counted(count: int, word: str) -> str:
+    return f"{count} {word}" if count == 1 else f"{count} {word}s"
 
 
 def _has_screen() -> bool:

@@ -128,10 +128,11 @@ def read_some(folder: Path, name: str, limit: int, *, end: bool = False) -> tupl
         handle = os.open(folder / name, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK)
     except (OSError, ValueError):
         return b"", -1
+    state = os.fstat(handle)
+    if not stat.S_ISREG(state.st_mode):
+        os.close(handle)
+        return b"", -1
     with os.fdopen(handle, "rb") as file:
-        state = os.fstat(file.fileno())
-        if not stat.S_ISREG(state.st_mode):
-            return b"", -1
         if end and state.st_size > limit:
             file.seek(state.st_size - limit)
         return file.read(limit), state.st_size

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import ipaddress
 import socket
 from http.server import BaseHTTPRequestHandler
@@ -59,9 +60,10 @@ class PageServer(ThreadingHTTPServer):
             else:
                 return
         tried = str(ports[0]) if len(ports) == 1 else f"{ports[0]} to {ports[-1]}"
-        raise ConfigError(
-            f"{host}, port {tried}: {failure.strerror}; choose another with --port, 0 takes any that is free"
-        ) from None
+        way_out = "choose another with --port, 0 takes any that is free"
+        if failure.errno not in (errno.EADDRINUSE, errno.EACCES):
+            way_out = "choose another with --host"
+        raise ConfigError(f"{host}, port {tried}: {failure.strerror}; {way_out}")
 
     @property
     def url(self) -> str:
