@@ -21,18 +21,17 @@ from fnmatch import fnmatchcase
 from pathlib import Path
 from statistics import fmean
 
-from pytest_swegym._support.toml import read_toml
 from pytest_swegym.agents.config import AgentConfig
 from pytest_swegym.agents.config import read_config
 from pytest_swegym.agents.model.client import ModelClient
 from pytest_swegym.agents.observers import observe
 from pytest_swegym.agents.observers.ranking import is_source
-from pytest_swegym.agents.observers.store import Store
 from pytest_swegym.errors import InfraError
 from pytest_swegym.grading.headers import patch_paths
 from pytest_swegym.lab import Lab
 from pytest_swegym.sandbox import make_backend
 from pytest_swegym.task import Task
+from pytest_swegym.task.files import load_tasks
 from pytest_swegym.workspace import Workspace
 
 
@@ -89,13 +88,13 @@ def _config(words: list[str], way: tuple[str, str], files: int) -> AgentConfig:
 
 def _workspaces(lab: Lab, folder: Path, only: str) -> Iterator[tuple[Task, Workspace]]:
     for path in sorted(folder.glob("*.swegym.toml")):
-        row = {key: value for key, value in read_toml(path).items() if key != "format"}
-        if not fnmatchcase(str(row["instance_id"]), only):
+        (task,) = load_tasks(path)
+        if not fnmatchcase(task.id, only):
             continue
         try:
-            task, snapshot, _ = lab.located(Task.from_dict(row))
+            task, snapshot, _ = lab.located(task)
         except InfraError as error:
-            print(f"{row['instance_id']:28} left out: {str(error)[:100]}", file=sys.stderr)
+            print(f"{task.id:28} left out: {str(error)[:100]}", file=sys.stderr)
             continue
         with lab.workspace(task.spec, snapshot) as workspace:
             yield task, workspace
@@ -106,7 +105,7 @@ def _found(task: Task, workspace: Workspace, wanted: tuple[str, ...], config: Ag
     began = time.monotonic()
     if needs_model:
         with closing(ModelClient(config)) as client:
-            observed = observe(task.spec, workspace, config, client, store=Store())
+            observed = observe(task.spec, workspace, config, client)
     else:
         observed = observe(task.spec, workspace, config)
     files = tuple(observed.about["files"])

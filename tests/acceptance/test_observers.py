@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from collections.abc import Mapping
 from contextlib import closing
 from dataclasses import dataclass
+from dataclasses import replace
 from operator import mul
 from pathlib import Path
 from typing import Any
@@ -16,6 +17,8 @@ import pytest
 from fake_model import FakeModel
 from fake_model import Status
 from fake_model import vector
+from small_model import SmallModel
+from small_model import small_embedder  # noqa: F401
 
 from pytest_swegym.agents.config import read_config
 from pytest_swegym.agents.model.client import ModelClient
@@ -261,6 +264,20 @@ def test_what_needs_a_model_says_so(looker: Looker, word: str) -> None:
     words = ["reader=raw", word] if not word.startswith("reader") else [word]
     with pytest.raises(ConfigError, match=f"observe.{word} needs a model"):
         looker.look(*words)
+
+
+@one_backend
+def test_a_real_model_s_vectors_find_the_file_that_is_quoted(looker: Looker, small_embedder: SmallModel) -> None:  # noqa: F811
+    # A part that is longer than it takes at once is embedded by its beginning.
+    looker.workspace.write("shop/odd.py", "x = [(1, 2), {3: 4}]; " * 60)
+    quoted = replace(looker.task.spec, title="", problem_statement="shop/stock.py\n" + FILES["shop/stock.py"])
+    config = read_config(small_embedder.words(observe__reader="raw", observe__selector="embedding", observe__files=5))
+    with closing(ModelClient(config)) as client:
+        first, again = (observe(quoted, looker.workspace, config, client, store=looker.store) for _ in range(2))
+        requests = client.usage.requests
+    assert first.about["files"][0] == "shop/stock.py"
+    assert len(first.about["files"]) == 5
+    assert (again.text, again.about["kept"], requests) == (first.text, True, 2)
 
 
 # -- edits ---------------------------------------------------------------------------------------

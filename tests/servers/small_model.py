@@ -40,13 +40,23 @@ class SmallModel:
 @pytest.fixture(scope="session")
 def small_model() -> Iterator[SmallModel]:
     """The server, started; without model or llama.cpp a skip, or a failure where ``SWEGYM_REQUIRE`` names it."""
+    yield from _started()
+
+
+@pytest.fixture(scope="module")
+def small_embedder() -> Iterator[SmallModel]:
+    """The same for a server that embeds, and does nothing else."""
+    yield from _started("embed")
+
+
+def _started(*options: str) -> Iterator[SmallModel]:
     path = cache_dir("models") / FILE
     reason = None if path.is_file() else f"{path} is not there: run .ci/small-model"
     if importlib.util.find_spec("xllamacpp") is None:
         reason = "xllamacpp is not installed"
     if reason is not None:
         (pytest.fail if required(NAME) else pytest.skip)(f"{NAME}: {reason}")
-    command = [sys.executable, __file__, str(path)]
+    command = [sys.executable, __file__, str(path), *options]
     with subprocess.Popen(
         command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True
     ) as server:
@@ -60,7 +70,7 @@ def small_model() -> Iterator[SmallModel]:
         server.wait(30)
 
 
-def serve(path: Path) -> None:
+def serve(path: Path, *, embed: bool) -> None:
     """Serve a model until nobody listens any more."""
     import xllamacpp
 
@@ -71,10 +81,13 @@ def serve(path: Path) -> None:
     params.n_ctx, params.n_parallel = CONTEXT, 1
     params.cpuparams.n_threads = 1
     params.use_jinja = True
+    if embed:
+        params.embedding = True
+        params.pooling_type = xllamacpp.llama_pooling_type.LLAMA_POOLING_TYPE_MEAN
     server = xllamacpp.Server(params)
     print(server.listening_address, flush=True)
     sys.stdin.read()
 
 
 if __name__ == "__main__":
-    serve(Path(sys.argv[1]))
+    serve(Path(sys.argv[1]), embed="embed" in sys.argv[2:])

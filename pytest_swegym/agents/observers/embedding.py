@@ -12,6 +12,7 @@ from pytest_swegym._support.keys import content_key
 from pytest_swegym.agents.config import AgentConfig
 from pytest_swegym.agents.model.client import ModelClient
 from pytest_swegym.agents.observers.store import Store
+from pytest_swegym.errors import ContextTooLong
 from pytest_swegym.errors import ModelError
 
 
@@ -22,6 +23,8 @@ if TYPE_CHECKING:
 
 #: Characters of a part, and parts of one file. Small servers take few tokens at a time.
 _PART, _PARTS = 1000, 40
+#: How often parts are halved that are too long for the model.
+_HALVES = 4
 #: Parts that are sent at once.
 _BATCH = 32
 
@@ -58,15 +61,27 @@ class Embedder:
         names = list(missing)
         for start in range(0, len(names), _BATCH):
             batch = names[start : start + _BATCH]
-            answered = self._client.embed([missing[name] for name in batch], model=self._model)
+            answered = self._embed([missing[name] for name in batch])
             made = {name: array.array("f", vector).tobytes() for name, vector in zip(batch, answered, strict=True)}
             self._store.put(made)
             kept |= made
-        if len({len(kept[key]) for key in keys}) != 1:
+        if len({len(kept[key]) for key in keys}) != 1:  # such as of a model that has changed
             raise ModelError(f"the embeddings of {self._named[1] or 'the model'} are of several lengths")
         rows = np.nan_to_num(np.array([np.frombuffer(kept[key], dtype=np.float32) for key in keys]))
         norms = np.linalg.norm(rows, axis=1, keepdims=True)
         return np.asarray(rows / np.where(norms == 0, 1, norms), dtype=np.float32)
+
+    def _embed(self, texts: Sequence[str]) -> list[list[float]]:
+        """A vector for each text, or for its beginning, where all of it is too long for the model."""
+        halves = 0
+        while True:
+            try:
+                return self._client.embed(texts, model=self._model)
+            except ContextTooLong:
+                halves += 1
+                if halves > _HALVES:
+                    raise
+                texts = [text[: _PART >> halves] for text in texts]
 
 
 def _parts(path: str, text: str) -> list[str]:
