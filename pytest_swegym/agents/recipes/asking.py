@@ -56,7 +56,7 @@ def unpacked(text: bytes) -> tuple[int, str, str]:
         number, path, body = told["number"], told["path"], told["body"]
     except (KeyError, TypeError, RecursionError) as error:
         raise ValueError(f"no request of the relay's: {error}") from None
-    if type(number) is not int or path not in _KEYS or not isinstance(body, str):
+    if type(number) is not int or not isinstance(path, str) or path not in _KEYS or not isinstance(body, str):
         raise ValueError("no request of the relay's")
     return number, path, body
 

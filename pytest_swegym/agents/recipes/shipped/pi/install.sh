@@ -1,0 +1,1 @@
+sh ../swegym_relay/npm.sh @mariozechner/pi-coding-agent '>=0.70' || return
