@@ -47,6 +47,8 @@ class ModelClient:
         self._endpoint = Endpoint(config)
         self._note = note or (lambda told: None)
         self._lock = threading.Lock()
+        #: Replies whose usage the server did not tell, so that it was estimated.
+        self.estimated = 0
         self._usage = Usage(cost=0.0 if config.price_input or config.price_output else None)
         self._model = config.model
         # What this server was found to want otherwise.
@@ -65,9 +67,15 @@ class ModelClient:
             return self._usage
 
     def add(self, usage: Usage) -> None:
-        """Count what was spent elsewhere, such as before a cut, or by another client of the same attempt."""
+        """Count what was spent elsewhere, such as by another client of the same attempt."""
         with self._lock:
             self._usage = self._usage + usage
+
+    def count(self, reply: Reply) -> None:
+        """Count a reply, be it one that was given before a cut."""
+        self.add(reply.usage)
+        with self._lock:
+            self.estimated += reply.estimated
 
     def hurry(self, seconds: float) -> None:
         """Have no more than so many seconds from now on; the budget of ``seconds`` is then spent."""
@@ -172,7 +180,7 @@ class ModelClient:
 
         reply = self._tried(ask)
         reply = replace(reply, usage=self._priced(reply.usage))
-        self.add(reply.usage)
+        self.count(reply)
         if reply.estimated:
             told = {"prompt_tokens": reply.usage.prompt_tokens, "completion_tokens": reply.usage.completion_tokens}
             self._note({"usage_estimated": told})

@@ -28,6 +28,8 @@ if TYPE_CHECKING:
     from openai import APIStatusError
     from openai import OpenAI
 
+#: What llama.cpp says, as a failure of its own, of a text that is longer than it embeds at once.
+_TOO_LARGE = "is too large to process"
 #: Largest answer that is read, in bytes.
 ANSWER_LIMIT = 64 * 2**20
 #: Seconds until a connection must stand.
@@ -59,7 +61,7 @@ class Transient(Exception):
 class Endpoint:
     """The server that ``config`` names; its secrets come from the environment and stay in here.
 
-    Raises :class:`ConfigError` if there is no key, or ``body`` is no JSON object.
+    Raises :class:`ConfigError` if there is no key, ``base_url`` holds one, or ``body`` is no JSON object.
     """
 
     def __init__(self, config: AgentConfig) -> None:
@@ -73,9 +75,11 @@ class Endpoint:
                 f"${config.api_key_env or 'OPENAI_API_KEY'} is not set: set it to the key of the model's server, name "
                 "another variable by api_key_env, or give the base_url of a server that wants none"
             )
+        if bare_urls(config.base_url) != config.base_url:
+            raise ConfigError("base_url holds a secret: put user:password into a variable that basic_auth_env names")
         self.body = _body(config.body)
         #: The server's address, to be shown.
-        self.where = bare_urls(config.base_url) or "the model's server"
+        self.where = config.base_url or "the model's server"
         self._lock = threading.Lock()
         self._made: OpenAI | None = None
 
@@ -171,7 +175,8 @@ class Endpoint:
         said = self.scrub(str(body.get("message") or error.message).strip())
         text = f"{self.where}: {status}: {said}"
         kind = f"{body.get('code')} {body.get('type')}"
-        if status < 500 and ("context" in kind or (status in (400, 413, 422) and _TOO_LONG.search(said))):
+        too_long = status < 500 and ("context" in kind or (status in (400, 413, 422) and _TOO_LONG.search(said)))
+        if too_long or _TOO_LARGE in said:
             return ContextTooLong(text, status=status, limit=_window(body, said))
         if status in _AGAIN or status >= 500:
             broke = "insufficient_quota" in kind

@@ -50,7 +50,8 @@ class ModelPlayer(Player):
 class ModelPolicy(Policy):
     """Plays one episode. Budgets and too many invalid replies end it; what is in the workspace is then graded.
 
-    ``told`` has the ``usage``, the ``model``, and how many ``invalid_replies`` there were.
+    ``told`` has the ``usage`` (and in how many replies it was ``usage_estimated``), the ``model``, and how many
+    ``invalid_replies`` there were.
     """
 
     def __init__(self, config: AgentConfig, *, number: int = 0, seed: int = 0) -> None:
@@ -100,6 +101,7 @@ class ModelPolicy(Policy):
             USAGE: self._client.usage.to_dict(),
             "model": self._model,
             "invalid_replies": self._wrong,
+            **({"usage_estimated": self._client.estimated} if self._client.estimated else {}),
         }
 
     # -- inside ----------------------------------------------------------------------------------

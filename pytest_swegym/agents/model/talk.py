@@ -83,7 +83,7 @@ class Talk:
         if isinstance(kept, ContextTooLong):
             raise kept
         if kept is not None:
-            self.client.add(kept.usage)
+            self.client.count(kept)
             return kept
         self.tell_resumed()
         try:

@@ -275,6 +275,7 @@ def test_secrets_are_nowhere(fake: FakeModel, notes: list[Any], monkeypatch: pyt
     [
         (["api_key_env=NO_SUCH_KEY"], "NO_SUCH_KEY is not set"),
         (["base_url=http://x/v1", "basic_auth_env=NO_SUCH"], "NO_SUCH is not set"),
+        (["base_url=http://me:secret@x/v1"], "basic_auth_env"),
         (["base_url=http://x/v1", "body=[1]"], "expected a JSON object"),
         (["base_url=http://x/v1", "body={"], "not valid JSON"),
         (["base_url=http://x/v1", 'body={"stream": true}'], "leave out stream"),
