@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -100,4 +101,6 @@ class LoggerPlugin:
         self._started = True
         run = self._run
         config = redacted({**plain_settings(run.settings), "run_id": run.run_id})
+        with suppress(OSError):  # whoever needs it will say so
+            run.root.mkdir(parents=True, exist_ok=True)
         self._loggers.started(RunFacts(name=run.run_id, folder=run.root, config=config))

@@ -68,6 +68,18 @@ def test_step_logging(examples: pytest.Pytester) -> None:
     assert json.loads(record.read_text())["extra"]["patch_lines"] > 3
 
 
+def test_own_logger(examples: pytest.Pytester) -> None:
+    result = examples.runpytest_subprocess(
+        "solver_in_a_conftest", "--swegym-attempts=2", "--swegym-output=out", "--swegym-log=own_logger/logger.py:Csv"
+    )
+    result.assert_outcomes(passed=2)
+    lines = [line.split(",") for line in (examples.path / "out" / "numbers.csv").read_text().splitlines()]
+    assert [line[0] for line in lines] == ["step", "1", "2", "all"]
+    names = [line[1] for line in lines[1:3]]
+    assert names == ["discount_lowers_the_total", "discount_lowers_the_total.1"]
+    assert [line[4] for line in lines[1:]] == ["1.0", "1.0", "1.0"]
+
+
 def test_custom_sandbox(examples: pytest.Pytester) -> None:
     result = examples.runpytest_subprocess("custom_sandbox", "--swegym-sandbox=audited")
     result.assert_outcomes(passed=1)

@@ -24,7 +24,7 @@ COLUMNS = ("attempt", "verdict", "failure", "reward", "steps", "seconds", "token
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RunFacts:
-    """The run that begins: its ``name``, the ``folder`` of its records, and what was chosen for it, JSON only."""
+    """The run that begins: its ``name``, the ``folder`` of its records, which is there, and what was chosen for it."""
 
     name: str
     folder: Path

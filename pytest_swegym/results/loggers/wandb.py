@@ -28,7 +28,6 @@ class WandbLogger:
         self._rows: list[list[Any]] = []
 
     def started(self, run: RunFacts) -> None:
-        run.folder.mkdir(parents=True, exist_ok=True)
         self._run = self._wandb.init(
             project=os.environ.get("WANDB_PROJECT") or PROJECT,
             name=run.name,
