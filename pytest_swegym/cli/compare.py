@@ -7,6 +7,7 @@ import json
 from collections.abc import Iterator
 from pathlib import Path
 
+from pytest_swegym._support.text import one_line
 from pytest_swegym.results.compare import ALPHA
 from pytest_swegym.results.compare import comparison_lines
 from pytest_swegym.results.compare import interval_text
@@ -73,11 +74,11 @@ def _run_line(side: Side) -> str:
     rate = "nothing graded" if run.rate is None else f"{run.resolved}/{run.graded} ({run.rate:.1%})"
     infra = f", infra errors {run.infra}" if run.infra else ""
     who = f" ({', '.join(side.solvers)})" if side.solvers else ""
-    return f"{run.where}{who}: resolved {rate}{interval_text(interval_of(run), signed=False)}{infra}"
+    return f"{one_line(run.where + who, 500)}: resolved {rate}{interval_text(interval_of(run), signed=False)}{infra}"
 
 
 def _table(table: Table) -> Iterator[str]:
-    rows = [table.header, *table.rows]
+    rows = [[one_line(cell, 200) for cell in row] for row in (table.header, *table.rows)]
     widths = [max(len(row[column]) for row in rows) for column in range(len(table.header))]
     yield from ("", table.title)
     for row in rows:

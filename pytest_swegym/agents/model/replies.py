@@ -9,6 +9,7 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
+from pytest_swegym._support.redact import redacted
 from pytest_swegym.agents.model.reply import Reply
 from pytest_swegym.errors import ConfigError
 from pytest_swegym.errors import ContextTooLong
@@ -120,5 +121,5 @@ def _kept(line: Mapping[str, Any]) -> Kept | None:
 
 
 def _line(data: Mapping[str, Any]) -> bytes:
-    """ASCII, as trajectories are."""
-    return json.dumps(data).encode("ascii") + b"\n"
+    """ASCII and without secrets, as trajectories are: an episode goes on anew where a reply held one."""
+    return json.dumps(redacted(data)).encode("ascii") + b"\n"
