@@ -27,6 +27,7 @@ from pytest_swegym.agents.observers import observe
 from pytest_swegym.agents.observers.ranking import by_words
 from pytest_swegym.agents.observers.ranking import fused
 from pytest_swegym.agents.observers.store import Store
+from pytest_swegym.episode import Attempt
 from pytest_swegym.errors import ConfigError
 from pytest_swegym.errors import PatchError
 from pytest_swegym.lab import Lab
@@ -36,7 +37,10 @@ from pytest_swegym.session import Session
 from pytest_swegym.session import apply_edits
 from pytest_swegym.session import edits_to_diff
 from pytest_swegym.session import load_protocol
+from pytest_swegym.solvers import load_solver
 from pytest_swegym.task import Task
+from pytest_swegym.trajectory import TRAJECTORY
+from pytest_swegym.trajectory import read_trajectory
 from pytest_swegym.workspace import Occasion
 from pytest_swegym.workspace import Workspace
 
@@ -327,6 +331,28 @@ def test_a_file_that_cannot_be_written_leaves_the_others_as_they_were(workspace:
             ],
         )
     assert workspace.tree() == before
+
+
+@one_backend
+def test_an_agent_that_sees_the_file_and_answers_with_an_edit_solves_a_task(
+    lab: Lab, task: Task, tmp_path: Path
+) -> None:
+    def reply(request: Mapping[str, Any]) -> str:
+        seen = request["messages"][1]["content"]
+        return answer(("calc.py", "return a-b", "return a + b")) if "==> calc.py (whole) <==" in seen else "submit"
+
+    with FakeModel([reply], after="submit") as model:
+        words = model.words(protocol="edits", observe__reader="oracle")
+        solver = load_solver("openai", agent=words)
+        occasion = Occasion(folder=tmp_path)
+        record = Attempt(
+            task, solver, lab, reward=lambda spec, grade: float(grade.resolved), occasion=occasion
+        ).record()
+    assert record.reward == 1.0, record.error
+    assert record.extra["oracle"] is True
+    trajectory = read_trajectory(tmp_path / TRAJECTORY)
+    assert [event["observed"]["files"] for event in trajectory.events if "observed" in event] == [["calc.py"]]
+    assert "matched but for white space" in trajectory.steps[0]["observation"]["text"]
 
 
 @one_backend

@@ -45,8 +45,8 @@ _TASK = 6000
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Observed:
     """The ``text`` that is shown (empty: nothing), and ``about`` it (JSON only): reader, selector, compressor; paths of
-    the ``files`` shown, ``of`` how many; those ``cut`` short or ``left_out``; how many were ``read``; what to ``note``;
-    and whether all of it was ``kept`` from an earlier time."""
+    the ``files`` shown, ``of`` how many, and of those ``cut`` short; how many are ``left_out`` for lack of room, and
+    were ``read``; ``notes`` of what went otherwise; and whether all of it was ``kept`` from an earlier time."""
 
     text: str = ""
     about: dict[str, Any] = field(default_factory=dict)
@@ -110,7 +110,7 @@ class _Observer:
             "files": [path for path in texts if path not in left_out],
             "of": len(files),
             "cut": cut,
-            "left_out": left_out,
+            "left_out": len(left_out),
             "read": forms.read,
             "notes": self._notes,
             "tree": tree,

@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from itertools import accumulate
 
 
 #: Least room for a file that is shown at all.
 _LEAST = 200
+#: Room for the line that says how much is gone.
+_SAID = 60
 
 
 def shown(texts: Mapping[str, str], *, form: str, most: int) -> tuple[str, list[str], list[str]]:
@@ -15,10 +18,9 @@ def shown(texts: Mapping[str, str], *, form: str, most: int) -> tuple[str, list[
     Each has an equal share of ``most`` characters; what a short one leaves goes to the longer ones.
     """
     heads = {path: f"==> {path} ({form}) <==\n" for path in texts}
-    kept = list(texts)
+    least = accumulate(len(heads[path]) + min(len(texts[path]), _LEAST) + _SAID for path in texts)
     # Too many for a share worth having: the first ones fit the task best.
-    while len(kept) > 1 and sum(len(heads[path]) + min(len(texts[path]), _LEAST) + 60 for path in kept) > most:
-        kept.pop()
+    kept = [path for number, (path, size) in enumerate(zip(texts, least, strict=True)) if size <= most or not number]
     rooms = _rooms({path: len(texts[path]) + len(heads[path]) + 2 for path in kept}, most)
     parts, cut = [], []
     for path in kept:
@@ -43,6 +45,6 @@ def _rooms(sizes: Mapping[str, int], most: int) -> dict[str, int]:
 
 def _cut(text: str, room: int) -> tuple[str, int]:
     """The beginning in whole lines, with room for a line that says how much is gone."""
-    head = text[: max(room - 50, 0)]
+    head = text[: max(room - _SAID, 0)]
     head = head[: head.rfind("\n")] if "\n" in head else head
     return head, len(text) - len(head)
