@@ -24,6 +24,7 @@ from fake_model import call
 from fake_model import calls
 
 from pytest_swegym.agents.model.replies import REPLIES
+from pytest_swegym.cli.main import main
 from pytest_swegym.episode import Attempt
 from pytest_swegym.grading import compute_reward
 from pytest_swegym.lab import Lab
@@ -150,6 +151,29 @@ def test_plain_text_solves_a_task(solve: Solve, fake: FakeModel, protocol: str) 
     assert "<think>" not in fake.texts()
 
 
+def test_what_may_be_read_before_follows_the_first_message(solve: Solve, fake: FakeModel) -> None:
+    fake.replies = [*FIXED]
+    record, told = solve(observe__reader="raw", observe__files=1)
+    assert record.verdict is Verdict.RESOLVED
+    (observed,) = notes(told, "observed")
+    assert observed["reader"] == "raw"
+    first = fake.requests[0]["messages"][1]["content"]
+    assert first.startswith("add(1, 2) is -1")
+    assert any(file in first for file in map(str, observed["files"]))
+
+
+def test_swegym_play_takes_a_model(
+    lab: Lab, fake: FakeModel, tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    fake.replies = [bash("echo 'print(\"Hello, World!\")' > hello.py")]
+    monkeypatch.chdir(tmp_path)
+    agent = [f"--agent={word}" for word in fake.words()]
+    options = ["play", "curriculum", "--task=1", "--sandbox=bubblewrap", "--solver=openai:fake", "--output=out", *agent]
+    assert main(options) == 0
+    assert "curriculum__1: resolved" in capsys.readouterr().out
+    assert (tmp_path / "out" / "attempts" / "curriculum__1" / REPLIES).is_file()
+
+
 # -- what does not go as it should -----------------------------------------------------------------
 
 WRONG = {
@@ -191,6 +215,26 @@ def test_too_many_invalid_replies_end_the_episode_and_what_is_there_is_graded(so
     assert [each["number"] for each in notes(told, "invalid_reply")] == [1, 2, 3]
     assert notes(told, "ended") == ["invalid_replies"]
     assert len(fake.requests) == 4
+
+
+STRANGE = {
+    "no UTF-8 is printed": bash("printf 'a\\377\\000b'; head -c 300 /dev/urandom"),
+    "half a character": bash("echo \ud800"),
+    "a zero byte": bash("echo a\0b"),
+    "in a path": calls(call("write_file", {"path": "a\0b", "content": "x"})),
+    "in the text": calls(call("bash", {"command": "true"}), text="\udfff\0"),
+    "as a name": calls({"id": "a\ud800", "type": "function", "function": {"name": "\ud800", "arguments": "{}"}}),
+    "of another kind": {"content": {"a": 1}, "tool_calls": [{"id": 1, "function": "f"}, {"function": {"name": 3}}]},
+    "numbers": Raw(b'{"choices": [{"message": {"content": "x"}}], "usage": {"prompt_tokens": 1e400, "x": NaN}}'),
+}
+
+
+def test_strange_replies_and_outputs_harm_nobody(solve: Solve, fake: FakeModel) -> None:
+    fake.replies = [each for strange in STRANGE.values() for each in (strange, bash("true"))] + [bash(FIX), SUBMIT]
+    record, told = solve()
+    assert (record.verdict, record.extra["ending"]) == (Verdict.RESOLVED, "submit")
+    assert notes(told, "retry") == []
+    assert len(fake.requests) == 2 * len(STRANGE) + 2
 
 
 GOES_BY = {

@@ -15,6 +15,7 @@ from typing import TypeVar
 from pytest_swegym.agents.config import AgentConfig
 from pytest_swegym.agents.model.endpoint import Endpoint
 from pytest_swegym.agents.model.endpoint import Transient
+from pytest_swegym.agents.model.endpoint import sendable
 from pytest_swegym.agents.model.reply import Reply
 from pytest_swegym.agents.model.reply import read_reply
 from pytest_swegym.errors import BudgetSpent
@@ -115,8 +116,8 @@ class ModelClient:
         while True:
             payload = {
                 "model": self.model(),
-                "messages": [dict(each) for each in messages],
-                **({"tools": [dict(each) for each in tools]} if tools else {}),
+                "messages": sendable(messages),
+                **({"tools": sendable(tools)} if tools else {}),
                 **({"temperature": given} if given >= 0 else {}),
                 **({self._reply_key: length} if length else {}),
                 **({"seed": seed % 2**31} if seed is not None and self._takes_seed else {}),
@@ -132,7 +133,7 @@ class ModelClient:
         name = model or self.model()
         begin = time.monotonic()
         vectors, tokens = self._tried(
-            lambda timeout: _vectors(self._endpoint.embeddings(list(texts), name, timeout), len(texts))
+            lambda timeout: _vectors(self._endpoint.embeddings(sendable(texts), name, timeout), len(texts))
         )
         used = Usage(requests=1, prompt_tokens=tokens, seconds=round(time.monotonic() - begin, 6))
         self.add(self._priced(used))

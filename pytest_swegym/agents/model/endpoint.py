@@ -31,7 +31,7 @@ if TYPE_CHECKING:
 #: What llama.cpp says, as a failure of its own, of a text that is longer than it embeds at once.
 _TOO_LARGE = "is too large to process"
 #: Largest answer that is read, in bytes.
-ANSWER_LIMIT = 64 * 2**20
+ANSWER_LIMIT = 16 * 2**20
 #: Seconds until a connection must stand.
 _CONNECT = 20.0
 #: Longest text of a server's that an error holds, in characters.
@@ -189,6 +189,15 @@ class Endpoint:
         if status == 404:
             return f"are base_url (most end in /v1) and the model's name {self._config.model!r} right?"
         return "see the keys of --swegym-agent for what is sent"
+
+
+def sendable(value: Any) -> Any:
+    """JSON that can be sent: half characters, as programs print them and models send them, become ``?``."""
+    if isinstance(value, str):
+        return value.encode("utf-8", "replace").decode("utf-8")
+    if isinstance(value, Mapping):
+        return {sendable(key): sendable(each) for key, each in value.items()}
+    return [sendable(each) for each in value] if isinstance(value, (list, tuple)) else value
 
 
 def _encoded(text: str) -> str:
