@@ -25,6 +25,7 @@ from pytest_swegym.errors import InfraError
 from pytest_swegym.errors import SandboxClosed
 from pytest_swegym.errors import SolverError
 from pytest_swegym.errors import SwegymError
+from pytest_swegym.results.store import PATCH
 from pytest_swegym.solvers.answer import checked
 from pytest_swegym.solvers.answer import handed_in
 from pytest_swegym.solvers.answer import tree_digest
@@ -40,7 +41,6 @@ from pytest_swegym.workspace import Workspace
 
 #: The folder of an attempt that holds one of its own for each candidate, called by its number.
 FOLDER = "candidates"
-PATCH = "patch.diff"
 
 
 class Candidates:
@@ -129,6 +129,10 @@ class Candidates:
         self.workspace.unpack(chosen.tree)
         return None
 
+    def close(self) -> None:
+        """Give up what they started from."""
+        self.workspace.drop(self.start)
+
     # -- inside ----------------------------------------------------------------------------------
 
     def _begin(self, waiting: list[Trial]) -> tuple[Trial, Share] | None:
@@ -205,10 +209,6 @@ class Candidates:
             seen = Seen(about={"unseen": str(error)[:LONGEST]})
         self.shares.looked(time.monotonic() - begin)
         return seen
-
-    def close(self) -> None:
-        """Give up what they started from."""
-        self.workspace.drop(self.start)
 
     def _write(self, ended: Candidate) -> None:
         folder = self.folder(ended.number)

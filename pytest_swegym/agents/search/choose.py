@@ -101,7 +101,7 @@ def _judged(real: Sequence[Candidate], judge: Judge | None) -> Choice:
         first.setdefault(same(each), each)
     different = list(first.values())
     if len(different) == 1:
-        return Choice(candidate=different[0], by="model", note="all patches are the same: no model was asked")
+        return Choice(candidate=different[0], by="vote", note="all patches are the same: no model was asked")
     try:
         if judge is None:
             raise ValueError("there is none to ask")
