@@ -185,8 +185,11 @@ def test_what_a_search_tried_is_shown(open_page: Open, url: Url, tmp_path: Path)
         place = folder / "candidates" / str(number)
         made_runs.write_trajectory(place, record, 2, rng=rng)
         (place / "patch.diff").write_text(made_runs.PATCH)
-    generations = [[{"prompt": "be bold", "fitness": 0.5}], [{"prompt": "be calm", "fitness": 1.0}]]
-    (folder / "population.json").write_text(json.dumps({"generations": generations}))
+    prompts = ["Be bold.", "Be calm."]
+    individuals = [{"number": n, "prompt": prompt, "fitness": n / 2, "born": n} for n, prompt in enumerate(prompts)]
+    generations = [[{"individual": n, "fitness": n / 2}] for n in range(2)]
+    population = {"best": 1, "generations": generations, "individuals": individuals}
+    (folder / "population.json").write_text(json.dumps(population))
     (folder / "view.js").unlink(missing_ok=True)
     made_runs.show(tmp_path)
     page = open_page(url(tmp_path, f"#/attempt/{tmp_path.name}/calc__calc-1?tab=candidates"))
@@ -196,6 +199,7 @@ def test_what_a_search_tried_is_shown(open_page: Open, url: Url, tmp_path: Path)
     assert page.locator(".step.best .file > summary code").all_text_contents() == ["src/calc.py", "README.md"]
     assert page.locator(".step.best .step[data-step]").count() == 2
     assert page.locator("svg[aria-label^='Fitness over generations']").count() == 1
+    assert page.locator("#panel .plain tbody tr").all_text_contents()[0] == "110.50Be calm."
 
 
 #: The ratio between each text's colour and that of what is painted behind it.

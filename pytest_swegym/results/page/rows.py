@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from collections.abc import Mapping
+from dataclasses import fields
 from pathlib import Path
 from typing import Any
 
@@ -26,6 +27,7 @@ from pytest_swegym.task import P2P_OK
 from pytest_swegym.task import AttemptRecord
 from pytest_swegym.task import Outcome
 from pytest_swegym.task.usage import USAGE
+from pytest_swegym.task.usage import read_usage
 
 
 #: Characters of a name in the table.
@@ -36,9 +38,18 @@ def read_record(folder: Path) -> AttemptRecord | None:
     """The record in an attempt's folder; ``None`` if there is none, or none that can be read."""
     data = read_json(folder, RECORD)
     try:
-        return AttemptRecord.from_dict(data, where=RECORD) if isinstance(data, dict) else None
+        record = AttemptRecord.from_dict(data, where=RECORD) if isinstance(data, dict) else None
     except ConfigError:
         return None
+    return record if record is not None and _is_sound(record) else None
+
+
+def _is_sound(record: AttemptRecord) -> bool:
+    """Whether texts are texts and tables are tables: a record from elsewhere may hold anything."""
+    kinds = {"str": str, "Mapping[str, Any]": Mapping, "Mapping[str, str]": Mapping, "Mapping[str, float]": Mapping}
+    whole = all(isinstance(getattr(record, each.name), kinds.get(str(each.type), object)) for each in fields(record))
+    lists = (*record.reasons, *record.protected, *record.tags)
+    return whole and all(isinstance(each, str) for each in lists)
 
 
 def row_of(run: RunFolder, key: str) -> dict[str, Any] | None:
@@ -54,7 +65,7 @@ def row_of(run: RunFolder, key: str) -> dict[str, Any] | None:
 
 
 def _ended(record: AttemptRecord, folder: Path) -> dict[str, Any]:
-    usage = table(record.extra.get(USAGE))
+    usage = read_usage(record.extra.get(USAGE))
     steps = number(record.extra.get("steps"))
     stages = {text(name)[:40]: number(seconds) or 0 for name, seconds in table(record.stages).items()}
     return {
@@ -67,8 +78,8 @@ def _ended(record: AttemptRecord, folder: Path) -> dict[str, Any]:
         "failure": failure_of(record),
         "why": cut(detail_of(record), NAME_LIMIT),
         "steps": count_steps(folder) if steps is None else steps,
-        "tokens": _tokens(usage),
-        "cost": number(usage.get("cost")),
+        "tokens": usage.tokens if usage else None,
+        "cost": usage.cost if usage else None,
         "stages": stages,
         "seconds": sum(stages.values()),
         "started": number(record.started_at) or 0,
@@ -84,8 +95,9 @@ def _running(folder: Path) -> dict[str, Any] | None:
     if not told:
         return None
     header = told[0].header
-    steps = [event for each in told for event in each.events if event["event"] == "step"]
-    costs = [step["cost"] for step in steps if "cost" in step]
+    events = [event for each in told for event in each.events]
+    steps = [event for event in events if event["event"] == "step"]
+    costs = [event["cost"] for event in events if "cost" in event]
     return {
         "state": "running",
         "instance": _name(header.get("instance_id")),
@@ -96,7 +108,7 @@ def _running(folder: Path) -> dict[str, Any] | None:
         "failure": "",
         "why": cut(steps[-1].get("action", "") if steps else "", 120),
         "steps": len(steps) + sum(each.left_out for each in told),
-        "tokens": sum(step.get("prompt", 0) + step.get("completion", 0) for step in steps) or None,
+        "tokens": sum(event.get("prompt", 0) + event.get("completion", 0) for event in events) or None,
         "cost": sum(costs) if costs else None,
         "stages": {},
         "seconds": None,
@@ -109,12 +121,6 @@ def _running(folder: Path) -> dict[str, Any] | None:
 
 def _name(value: Any) -> str:
     return cut(text(value), NAME_LIMIT)
-
-
-def _tokens(usage: Mapping[str, Any]) -> float | None:
-    told = [number(usage.get(name)) for name in ("prompt_tokens", "completion_tokens")]
-    known = [count for count in told if count is not None]
-    return sum(known) if known else None
 
 
 def _passed(tests: Mapping[str, Outcome], fine: Iterable[Outcome]) -> list[int] | None:

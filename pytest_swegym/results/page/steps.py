@@ -98,25 +98,23 @@ def shown_event(event: Mapping[str, Any], limit: int) -> dict[str, Any]:
         return _present({"event": kind, **_step(event, limit), **_seen(table(event.get("observation")), limit)})
     if kind == "begin":
         return _present({"event": kind, **_seen(table(event.get("observation")), limit)})
-    return {"event": cut(kind, 40), "said": cut_all({k: v for k, v in event.items() if k != "event"}, limit)}
+    said = cut_all({name: value for name, value in event.items() if name != "event"}, limit)
+    return _present({"event": cut(kind, 40), "said": said, **_used(table(event.get("invalid_reply")))})
 
 
 def _step(event: Mapping[str, Any], limit: int) -> dict[str, Any]:
     player = table(event.get("player"))
-    usage = table(player.get("usage"))
     action = text(event.get("action"))
     return {
         "kind": text(event.get("kind"))[:40],
         "action": cut(action, limit),
-        "thought": cut(_thought(table(player.get("message")), action), limit),
+        "thought": cut(_thought(player, action), limit),
         "reward": number(event.get("reward")),
         "exit": number(event.get("exit_code")),
         "ending": text(event.get("ending"))[:40],
         "seconds": number(event.get("seconds")),
         "at": number(event.get("started_at")),
-        "prompt": number(usage.get("prompt_tokens")),
-        "completion": number(usage.get("completion_tokens")),
-        "cost": number(usage.get("cost")),
+        **_used(player),
         "waited": number(player.get("seconds")),
         "model": text(player.get("model"))[:100],
     }
@@ -136,9 +134,17 @@ def _seen(seen: Mapping[str, Any], limit: int) -> dict[str, Any]:
     }
 
 
-def _thought(message: Mapping[str, Any], action: str) -> str:
+def _used(player: Mapping[str, Any]) -> dict[str, Any]:
+    """What an answer of a model took."""
+    usage = table(player.get("usage"))
+    names = {"prompt": "prompt_tokens", "completion": "completion_tokens", "cost": "cost"}
+    return {name: number(usage.get(key)) for name, key in names.items()}
+
+
+def _thought(player: Mapping[str, Any], action: str) -> str:
     """What a model said beside its action."""
-    said = [text(message.get(name)) for name in ("reasoning_content", "reasoning")]
+    message = table(player.get("message"))
+    said = [text(player.get("reasoning")), *(text(message.get(name)) for name in ("reasoning_content", "reasoning"))]
     content = message.get("content")
     parts = content if isinstance(content, list) else [content]
     said += [text(table(part).get("text")) if isinstance(part, Mapping) else text(part) for part in parts]

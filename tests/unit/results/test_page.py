@@ -219,6 +219,20 @@ def test_a_damaged_record_is_told(tmp_path: Path, text: str) -> None:
     assert facts_of(run.attempt("i-1")) == {"files": [["record.json", len(text)]], "damaged": True}
 
 
+@pytest.mark.parametrize(
+    "field", ["extra", "stages", "reasons", "tags", "error", "patch", "solver", "variables", "instance_id", "reward"]
+)
+@pytest.mark.parametrize("value", [None, 7, [["a"]], {"a": {"b": 1}}, "text"])
+def test_a_record_of_other_types_harms_nothing(tmp_path: Path, field: str, value: Any) -> None:
+    record = keep(tmp_path, "i-1")
+    path = ResultStore(root=tmp_path).folder(record.key) / "record.json"
+    path.write_text(json.dumps({**record.to_dict(), field: value}))
+    run = RunFolder(root=tmp_path, name="r")
+    row, facts = row_of(run, record.key), facts_of(run.attempt(record.key))
+    assert (row is None) == ("damaged" in facts)
+    to_json([row, facts])
+
+
 # -- what changed ----------------------------------------------------------------------------------
 
 

@@ -177,7 +177,17 @@ function populationView(population) {
   const fitnesses = generations.map((each) => (Array.isArray(each) ? each : each.individuals || []).map((one) => one.fitness).filter(known)).filter((each) => each.length);
   const points = fitnesses.map((each, at) => ({ value: Math.max(...each), line: sum(each) / each.length, kind: "resolved", title: `generation ${at}: best ${reward(Math.max(...each))}, mean ${reward(sum(each) / each.length)}` }));
   return h("div", {}, points.length > 1 ? h("div", { class: "charts" }, dots("Fitness over generations", points, { below: "generations", note: "dots: best, line: mean" })) : null,
-    h("details", { class: "card" }, h("summary", {}, "Population"), json(population)));
+    individualsTable(population),
+    h("details", { class: "card" }, h("summary", {}, "population.json"), json(population)));
+}
+
+/** Every prompt that lived, the fittest first. */
+function individualsTable(population) {
+  const everyone = Array.isArray(population.individuals) ? population.individuals.filter((each) => each && typeof each === "object") : [];
+  if (!everyone.length) return null;
+  const cells = (one) => [String(one.number ?? ""), String(one.born ?? ""), [one.how, Array.isArray(one.parents) && one.parents.length ? `of ${one.parents.join(", ")}` : ""].filter(Boolean).join(" "), reward(one.fitness)];
+  return h("div", { class: "card scroll" }, h("table", { class: "plain" }, h("caption", {}, "Prompts"), h("thead", {}, h("tr", {}, ["#", "Generation", "How", "Fitness", "Prompt"].map((title) => h("th", { scope: "col" }, title)))),
+    h("tbody", {}, sorted(everyone, (one) => one.fitness, -1).map((one) => h("tr", { class: one.number === population.best ? "change-gained" : "" }, cells(one).map((text) => h("td", { class: "number" }, text)), h("td", {}, block(String(one.prompt ?? ""), { label: `Prompt ${one.number}`, lines: 4, kind: "prose" })))))));
 }
 
 /** The attempts before and after, in the order in which the table was left. */

@@ -70,16 +70,20 @@ class Steps {
   }
 
   note(said) {
-    const name = Object.keys(said)[0] || "note", value = said[name] || {};
+    const name = Object.keys(said)[0] || "note", value = said[name] ?? {};
+    if (name === "prompt") return this.plain("What the model was told first", [value.system ? block(String(value.system), { label: "System message" }) : null, value.user ? block(String(value.user), { label: "First message" }) : null], false);
     const told = {
       retry: () => [`The server was asked again after ${seconds(value.wait)}`, [value.status, value.error].filter(Boolean).join(" ")],
       invalid_reply: () => [`Invalid reply${value.number ? ` ${value.number}` : ""}: ${value.why || ""}`, value.text],
       compacted: () => [`The conversation was shortened (${value.how || "?"}): ${short(value.before)} to ${short(value.after)} tokens`, ""],
       restored: () => [`Went back to step ${said.restored}`, ""],
+      ended: () => [`The player ended the episode: ${words(String(said.ended))}`, ""],
+      usage_estimated: () => ["The server does not say how many tokens it took: they are estimated from the texts", ""],
       resumed: () => [`Resumed after ${value.replies ?? "?"} replies`, ""],
       observed: () => [`Read ahead: ${[value.reader, value.selector].filter(Boolean).join(", ")}`, Array.isArray(value.files) ? value.files.map((each) => (typeof each === "string" ? each : JSON.stringify(each))).join("\n") : ""],
     }[name];
-    const [line, rest] = told ? told() : [name, JSON.stringify(said, null, 1)];
+    const [line, rest] = told ? told() : [words(name), value];
+    if (!told && typeof value !== "string") return this.plain(words(name), [json(said)], false);
     return h("li", { class: `event note n-${told ? name : "other"}` }, h("p", {}, line), rest ? block(String(rest), { label: line, lines: 8 }) : null);
   }
 
