@@ -8,6 +8,7 @@ from typing import Any
 
 
 if TYPE_CHECKING:
+    from pytest_swegym._support.redact import keep_secret
     from pytest_swegym.task import AttemptRecord
     from pytest_swegym.task import EnvironmentSpec
     from pytest_swegym.task import Grade
@@ -32,10 +33,15 @@ __all__ = [
     "TaskSpec",
     "Verdict",
     "Workspace",
+    "keep_secret",
     "load_tasks",
 ]
 
-_MODULES = {"Workspace": "pytest_swegym.workspace", "load_tasks": "pytest_swegym.task.files"}
+_MODULES = {
+    "Workspace": "pytest_swegym.workspace",
+    "keep_secret": "pytest_swegym._support.redact",
+    "load_tasks": "pytest_swegym.task.files",
+}
 
 
 def __getattr__(name: str) -> Any:
