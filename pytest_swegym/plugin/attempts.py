@@ -19,6 +19,7 @@ from pytest_swegym.errors import SolverError
 from pytest_swegym.plugin.events import recorder_of
 from pytest_swegym.plugin.options import SETTINGS
 from pytest_swegym.plugin.plan import Planned
+from pytest_swegym.plugin.plan import needs_solver
 from pytest_swegym.plugin.plan import planned
 from pytest_swegym.plugin.solving import COMMAND_LINE
 from pytest_swegym.plugin.solving import LIVE
@@ -133,10 +134,6 @@ def rewarded(live: LiveAttempt) -> float:
     if record.reward is None:
         _fail(record.error or "; ".join(record.reasons))
     return record.reward
-
-
-def needs_solver(item: pytest.Item) -> bool:
-    return "swegym_patch" in getattr(item, "fixturenames", ())
 
 
 def has_solver(item: pytest.Item) -> bool:

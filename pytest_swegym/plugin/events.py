@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 
+from pytest_swegym.plugin.plan import needs_solver
 from pytest_swegym.plugin.plan import planned
 from pytest_swegym.plugin.solving import RUN
 
@@ -29,12 +30,14 @@ def recorder_of(item: pytest.Item) -> Recorder:
 
 @pytest.hookimpl(tryfirst=True)
 def pytest_swegym_attempt_started(item: pytest.Item, task: TaskSpec, attempt: int) -> None:
-    recorder_of(item).log.write("attempt_started", attempt=_key(item), instance_id=task.instance_id, number=attempt)
+    if needs_solver(item):
+        recorder_of(item).log.write("attempt_started", attempt=_key(item), instance_id=task.instance_id, number=attempt)
 
 
 @pytest.hookimpl(tryfirst=True)
 def pytest_swegym_attempt_event(item: pytest.Item, event: Mapping[str, Any]) -> None:
-    recorder_of(item).happened(_key(item), event)
+    if needs_solver(item):
+        recorder_of(item).happened(_key(item), event)
 
 
 @pytest.hookimpl(tryfirst=True)

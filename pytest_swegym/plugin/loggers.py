@@ -11,6 +11,7 @@ import pytest
 from pytest_swegym.errors import ConfigError
 from pytest_swegym.plugin.options import SETTINGS
 from pytest_swegym.plugin.plan import PLANNED
+from pytest_swegym.plugin.plan import needs_solver
 from pytest_swegym.plugin.session import will_run
 
 
@@ -53,13 +54,12 @@ class LoggerPlugin:
         self._started = False
 
     def pytest_collection_finish(self, session: pytest.Session) -> None:
-        self._items = [item for item in session.items if PLANNED in item.stash]
+        self._items = [item for item in session.items if PLANNED in item.stash and needs_solver(item)]
 
     def pytest_runtest_logstart(self) -> None:
         from pytest_swegym.plugin.attempts import has_solver
-        from pytest_swegym.plugin.attempts import needs_solver
 
-        if not self._started and any(not needs_solver(item) or has_solver(item) for item in self._items):
+        if not self._started and any(has_solver(item) for item in self._items):
             self._start()
 
     def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:

@@ -41,6 +41,11 @@ def planned(item: pytest.Item) -> Planned | None:
     return item.stash.get(PLANNED, None)
 
 
+def needs_solver(item: pytest.Item) -> bool:
+    """Whether the item's attempt comes to a patch, and so to a record; a test may want its workspace alone."""
+    return "swegym_patch" in getattr(item, "fixturenames", ())
+
+
 def attempts_at(task: Task, config: pytest.Config) -> list[Planned]:
     """One plan per ``--swegym-attempts``, with the time limits of the command line."""
     settings = config.stash[SETTINGS]

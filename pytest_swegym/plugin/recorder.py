@@ -15,6 +15,7 @@ from pytest_swegym._support.redact import redact
 from pytest_swegym._support.text import one_line
 from pytest_swegym.errors import ConfigError
 from pytest_swegym.plugin.plan import PLANNED
+from pytest_swegym.plugin.plan import needs_solver
 from pytest_swegym.results.events import EVENTS
 from pytest_swegym.results.events import FORMAT
 from pytest_swegym.results.events import EventLog
@@ -55,8 +56,7 @@ class Recorder:
                 return
             self._began = True
             worker = getattr(item.config, "workerinput", {}).get("workerid", "")
-            count = sum(PLANNED in each.stash and not each.get_closest_marker("skip") for each in item.session.items)
-            facts = {"run_id": self._run.run_id, "worker": worker, "planned": count}
+            facts = {"run_id": self._run.run_id, "worker": worker, "planned": sum(map(_is_planned, item.session.items))}
             self.log.write("run_started", format=FORMAT, **facts, settings=plain_settings(self._run.settings))
 
     def happened(self, key: str, event: Mapping[str, Any]) -> None:
@@ -116,6 +116,10 @@ class Recorder:
             told = ("attempts", "graded", "resolved", "rate", "mean_reward")
             chosen = {name: totals[name] for name in told if name in totals}
             self.log.write("run_ended", run_id=self._run.run_id, exit_status=exit_status, **chosen)
+
+
+def _is_planned(item: pytest.Item) -> bool:
+    return PLANNED in item.stash and needs_solver(item) and not item.get_closest_marker("skip")
 
 
 def plain_settings(settings: Settings) -> dict[str, Any]:

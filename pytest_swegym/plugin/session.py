@@ -13,6 +13,7 @@ from pytest_swegym.plugin.github import defuse_report
 from pytest_swegym.plugin.github import in_github
 from pytest_swegym.plugin.options import SETTINGS
 from pytest_swegym.plugin.plan import PLANNED
+from pytest_swegym.plugin.plan import needs_solver
 from pytest_swegym.plugin.solving import LIVE
 from pytest_swegym.plugin.solving import RUN
 from pytest_swegym.plugin.solving import WHY
@@ -96,7 +97,7 @@ def pytest_runtestloop(session: pytest.Session) -> None:
     from pytest_swegym.plugin.solving import NO_SOLVER
 
     settings = config.stash[SETTINGS]
-    solved = any(attempts.has_solver(item) for item in items if attempts.needs_solver(item))
+    solved = any(attempts.has_solver(item) for item in items if needs_solver(item))
     if settings.tasks and not solved:
         raise pytest.UsageError(f"--swegym-tasks: {NO_SOLVER}")
     if solved:
