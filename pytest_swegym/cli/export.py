@@ -5,12 +5,13 @@ from __future__ import annotations
 import argparse
 import json
 import sys
-from collections import Counter
 from collections.abc import Iterable
 from collections.abc import Iterator
 from collections.abc import Mapping
 from dataclasses import dataclass
 from dataclasses import replace
+from itertools import chain
+from itertools import count
 from pathlib import Path
 from typing import Any
 
@@ -68,12 +69,12 @@ def main(options: argparse.Namespace) -> int:
     """Write what was asked for; tell how much it was, and what could not be read."""
     reading = _Reading(options.runs, Wanted(resolved_only=options.resolved_only, min_reward=options.min_reward))
     try:
-        count = _write_files(options, reading) if options.format in FILES else _write_rows(options, reading)
+        written = _write_files(options, reading) if options.format in FILES else _write_rows(options, reading)
     except OSError as error:
         raise ConfigError(f"--output={options.output}: {error.strerror or error}; choose another file") from None
     what = "files" if options.format in FILES else "rows"
-    print(f"{options.output}: {count} {what} of {reading.taken} episodes; {reading.left_out} were not wanted")
-    return int(bool(reading.damaged) or not count)
+    print(f"{options.output}: {written} {what} of {reading.taken} episodes; {reading.left_out} were not wanted")
+    return int(bool(reading.damaged) or not written)
 
 
 def _write_rows(options: argparse.Namespace, reading: _Reading) -> int:
@@ -89,26 +90,27 @@ def _write_rows(options: argparse.Namespace, reading: _Reading) -> int:
 
 
 def _write_lines(path: Path, rows: Iterable[Mapping[str, Any]]) -> int:
-    count = 0
+    written = 0
     with replacing(path) as temporary, temporary.open("w", encoding="utf-8") as file:
-        for count, row in enumerate(rows, 1):  # noqa: B007
+        for written, row in enumerate(rows, 1):  # noqa: B007
             file.write(json.dumps(row, ensure_ascii=False) + "\n")
-    return count
+    return written
 
 
 def _write_files(options: argparse.Namespace, reading: _Reading) -> int:
     """A file for each episode, named by its attempt; a name that comes again gets a number."""
-    names: Counter[str] = Counter()
+    names: set[str] = set()
     for each in reading:
-        names[each.name] += 1
-        name = each.name if names[each.name] == 1 else f"{each.name}-{names[each.name]}"
+        numbered = (f"{each.name}-{number}" for number in count(2))
+        name = next(name for name in chain([each.name], numbered) if name not in names)
+        names.add(name)
         if options.format == "mini":
             told = export_mini.mini(each.trajectory, each.submission(), system=options.system)
         else:
             told = export_atif.atif(each.trajectory, name, system=options.system)
         text = json.dumps(told, indent=2, ensure_ascii=False) + "\n"
         write_atomic(options.output / f"{name}{FILES[options.format]}", text)
-    return names.total()
+    return len(names)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
