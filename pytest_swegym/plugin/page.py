@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from pytest_swegym.plugin.plan import needs_solver
 from pytest_swegym.plugin.solving import RUN
 
 
@@ -28,7 +29,8 @@ def page_of(config: pytest.Config) -> PageWriter:
 
 @pytest.hookimpl(trylast=True)
 def pytest_swegym_attempt_started(item: pytest.Item) -> None:
-    page_of(item.config).refresh()
+    if needs_solver(item):
+        page_of(item.config).refresh()
 
 
 @pytest.hookimpl(trylast=True)
