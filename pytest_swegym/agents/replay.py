@@ -58,6 +58,10 @@ class ReplayPlayer(Player):
         recorded = trajectory.header.get("instance_id")
         if recorded != task.instance_id:
             raise SolverError(f"{self._path} is a trajectory of {recorded!s:.200}, not of {task.instance_id}")
+        if trajectory.header.get("protocol") == "command":
+            raise SolverError(
+                f"{self._path} is of a program of which only its model's calls were seen: it cannot be replayed"
+            )
         return ReplayPolicy(trajectory)
 
     def _of(self, task: TaskSpec, number: int) -> Trajectory:

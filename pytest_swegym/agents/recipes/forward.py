@@ -64,7 +64,7 @@ class Forwarder(ModelClient):
         if path == a.EMBEDDINGS:
             return _embedded(self._endpoint.embeddings(_texts(payload["input"]), payload["model"], timeout))
         if path == a.RESPONSES:
-            return _responded(self._endpoint.responses(payload, timeout), payload)
+            return responded(self._endpoint.responses(payload, timeout), payload)
         answer = self._endpoint.chat(payload, timeout)
         reply = read_reply(answer, payload, seconds=0.0)
         return Answered(answer=answer, message=reply.message, text=reply.text, usage=reply.usage, model=reply.model)
@@ -80,7 +80,7 @@ def _embedded(answer: Mapping[str, Any]) -> Answered:
     return Answered(answer=answer, message={}, usage=usage)
 
 
-def _responded(answer: Mapping[str, Any], payload: Mapping[str, Any]) -> Answered:
+def responded(answer: Mapping[str, Any], payload: Mapping[str, Any]) -> Answered:
     """An answer of the Responses API, its items as the one message that they would be in a chat."""
     output = answer.get("output")
     if not isinstance(output, list):

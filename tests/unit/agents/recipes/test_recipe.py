@@ -16,6 +16,9 @@ from pytest_swegym.tools import Toolset
 from pytest_swegym.tools import with_folders
 
 
+DOCS = Path(__file__).resolve().parents[4] / "docs"
+
+
 @pytest.fixture
 def folder(tmp_path: Path) -> Path:
     path = tmp_path / "mine"
@@ -32,7 +35,8 @@ def test_shipped_recipes(name: str) -> None:
     assert recipe is not None
     assert recipe.summary
     assert {"install.sh", "run.sh"} <= set(recipe.folder.files)
-    assert "VERSION" in recipe.folder.files["install.sh"][0].decode()
+    assert "sh ../swegym_relay/" in recipe.folder.files["install.sh"][0].decode()
+    assert f"`{name}`" in (DOCS / "recipes.md").read_text()
 
 
 def test_a_folder_of_the_users_own(folder: Path, tmp_path: Path) -> None:

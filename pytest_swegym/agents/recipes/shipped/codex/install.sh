@@ -1,0 +1,1 @@
+sh ../swegym_relay/npm.sh @openai/codex '>=0.100' || return
