@@ -28,6 +28,8 @@ _SHRINKS = 6
 _REPLY = 2048
 #: How far the server's count may be from ours.
 _RATIO = (0.5, 4.0)
+#: The part of the context that is used: our count is an estimate.
+_USED = 0.95
 
 
 class Talk:
@@ -100,7 +102,7 @@ class Talk:
 
     def _room(self) -> float:
         """Tokens that a request may have, so that a reply fits in."""
-        return self._window - (self.client.config.reply_tokens or min(_REPLY, self._window // 4))
+        return self._window * _USED - (self.client.config.reply_tokens or min(_REPLY, self._window // 4))
 
     def _shrink(self, error: ContextTooLong, mark: Mapping[str, Any]) -> None:
         """Make a chat shorter that its server found too long, be our own count what it may."""
