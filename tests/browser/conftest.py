@@ -122,6 +122,6 @@ def url_of(folder: Path, place: str = "") -> str:
     return (folder / "index.html").as_uri() + place
 
 
-@pytest.fixture
+@pytest.fixture(scope="session")
 def url() -> Callable[..., str]:
     return url_of

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import random
 from collections.abc import Callable
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -20,6 +21,15 @@ from pytest_swegym.task import Verdict
 ROWS = ".rows tbody tr:not(.gap)"
 Open = Callable[..., Any]
 Url = Callable[..., str]
+
+
+@pytest.fixture(scope="module")
+def blank(browser: Any, url: Url, two_runs: Path) -> Iterator[Any]:
+    """A page whose functions may be called."""
+    page = browser.new_page()
+    page.goto(url(two_runs / "before"))
+    yield page
+    page.close()
 
 
 def test_filters_and_sorting_keep_their_state_in_the_address(open_page: Open, url: Url, two_runs: Path) -> None:
@@ -200,6 +210,45 @@ def test_what_a_search_tried_is_shown(open_page: Open, url: Url, tmp_path: Path)
     assert page.locator(".step.best .step[data-step]").count() == 2
     assert page.locator("svg[aria-label^='Fitness over generations']").count() == 1
     assert page.locator("#panel .plain tbody tr").all_text_contents()[0] == "110.50Be calm."
+
+
+@pytest.mark.parametrize(
+    ("given", "shown"),
+    [
+        ("ls -la", "ls -la"),
+        ('{"action": "command", "command": "ls"}', "ls"),
+        ('{"action": "command", "command": "ls", "timeout": 5}', 'ls\n{"timeout":5}'),
+        ('{"action": "write_file", "path": "a.py", "content": "x"}', "write_file a.py\n\nx"),
+        ('{"action": "submit"}', "submit"),
+        ('{"name": "bash", "arguments": {"command": "ls"}}', "ls"),
+        ('{"function": {"name": "open", "arguments": "{\\"path\\": \\"a\\"}"}}', 'open({\n "path": "a"\n})'),
+        ('{"name": "x", "arguments": "not JSON"}', '{"name": "x", "arguments": "not JSON"}'),
+        ('{"function": null, "action": 7}', '{"function": null, "action": 7}'),
+        ("{not JSON", "{not JSON"),
+    ],
+)
+def test_actions_read_as_a_person_would_write_them(blank: Any, given: str, shown: str) -> None:
+    assert blank.evaluate("(action) => actionOf({ action })", given) == shown
+
+
+@pytest.mark.parametrize(
+    ("diff", "files"),
+    [
+        ("", [["", 0, 0, 1]]),
+        (made_runs.PATCH, [["src/calc.py", 2, 1, 8], ["README.md", 1, 1, 4]]),
+        ("--- a/x\n+++ b/x\n@@ -1 +1 @@\n-a\n+b\n--- a/y\n+++ b/y\n@@ -1 +1 @@\n-a\n+b\n", [["x", 1, 1, 3], ["y", 1, 1, 3]]),
+        ("diff --git a/p b/q\nsimilarity index 90%\nrename from p\nrename to q\n", [["q", 0, 0, 3]]),
+        (
+            "diff --git a/n b/n\n--- /dev/null\n+++ b/n\n@@ -0,0 +1 @@\n+a\n\\ No newline at end of file",
+            [["n", 1, 0, 3]],
+        ),
+        ("--- a/x\n+++ b/x\n@@ -1 +1 @@\n-a\n+b\n+more than was said\n", [["x", 2, 1, 4]]),
+        ("no diff at all", [["", 0, 0, 1]]),
+    ],
+)
+def test_diffs_are_read(blank: Any, diff: str, files: list[list[Any]]) -> None:
+    found = blank.evaluate("(t) => filesOf(t).map((f) => [f.name, f.added, f.removed, f.lines.length])", diff)
+    assert found == files
 
 
 #: The ratio between each text's colour and that of what is painted behind it.

@@ -78,8 +78,9 @@ def _ended(record: AttemptRecord, folder: Path) -> dict[str, Any]:
         "failure": failure_of(record),
         "why": cut(detail_of(record), NAME_LIMIT),
         "steps": count_steps(folder) if steps is None else steps,
-        "tokens": usage.tokens if usage else None,
-        "cost": usage.cost if usage else None,
+        # What called no model has no tokens, rather than none.
+        "tokens": usage.tokens if usage and usage.requests else None,
+        "cost": usage.cost if usage and usage.requests else None,
         "stages": stages,
         "seconds": sum(stages.values()),
         "started": number(record.started_at) or 0,

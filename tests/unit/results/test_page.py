@@ -192,7 +192,7 @@ def test_a_step_is_shown_with_what_the_model_said(tmp_path: Path) -> None:
 
 def test_a_row_of_an_attempt_that_ended(tmp_path: Path) -> None:
     tests = {"a": Outcome.PASSED, "b": Outcome.FAILED}
-    usage = {"prompt_tokens": 5, "completion_tokens": 2, "cost": 0.25}
+    usage = {"requests": 1, "prompt_tokens": 5, "completion_tokens": 2, "cost": 0.25}
     record = keep(tmp_path, "i-1", Verdict.UNRESOLVED, fail_to_pass=tests, extra={"usage": usage, "steps": 3})
     row = row_of(RunFolder(root=tmp_path, name="r"), record.key)
     assert row is not None

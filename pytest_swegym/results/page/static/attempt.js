@@ -145,13 +145,14 @@ class Attempt {
         if (body.firstChild) return;
         const steps = new Steps();
         if (candidate.steps) steps.show(candidate.steps, false);
-        put(body, Object.keys(told).length ? json(told) : null, candidate.patch ? diffView(candidate.patch) : null, candidate.steps ? steps.element : null);
+        put(body, candidate.patch ? diffView(candidate.patch) : null, candidate.steps ? steps.element : null,
+          Object.keys(told).length ? h("details", { class: "changes" }, h("summary", {}, "What the record tells of it"), json(told)) : null);
       };
       const place = h("details", { class: `step${told.chosen ? " best" : ""}`, ontoggle: () => { if (place.open) fill(); } }, h("summary", {}, h("b", { class: "n" }, candidate.name), told.chosen ? h("span", { class: "fact ok" }, "chosen") : null,
         h("code", {}, told.error ? firstLine(String(told.error)) : ""), h("span", { class: "facts" },
-          known(told.score) ? h("span", { class: "fact" }, `score ${reward(told.score)}`) : null, told.ending ? h("span", { class: "fact" }, String(told.ending)) : null,
+          known(told.score) ? h("span", { class: "fact" }, `score ${reward(told.score)}`) : null, told.tests && known(told.tests.run) ? h("span", { class: "fact" }, `tests: ${count(told.tests.fixed)} fixed, ${count(told.tests.broken)} broken`) : null, told.ending ? h("span", { class: "fact" }, words(String(told.ending))) : null,
           candidate.steps ? h("span", { class: "fact" }, plural(candidate.steps.events.filter((event) => event.event === "step").length, "step")) : null,
-          known(usage.prompt_tokens) ? h("span", { class: "fact" }, `${short(usage.prompt_tokens + (usage.completion_tokens || 0))} tok`) : null, known(usage.cost) ? h("span", { class: "fact" }, money(usage.cost)) : null,
+          usage.requests && known(usage.prompt_tokens) ? h("span", { class: "fact" }, `${short(usage.prompt_tokens + (usage.completion_tokens || 0))} tok`) : null, known(usage.cost) ? h("span", { class: "fact" }, money(usage.cost)) : null,
           known(told.seconds) ? h("span", { class: "fact" }, seconds(told.seconds)) : null)), body);
       return place;
     }));

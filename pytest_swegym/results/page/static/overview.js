@@ -142,7 +142,7 @@ function numbers(rows) {
 function interval(rows, found) {
   const run = store.runs.find((each) => rows.length && each.name === rows[0].run);
   const whole = run && rows.every((row) => row.run === run.name) && [...store.rows.values()].filter((row) => row.run === run.name && row.state === "ended").length === found.ended.length;
-  if (whole && run.interval) return run.interval;
+  if (whole && run.interval) return run.interval[0] < run.interval[1] ? run.interval : null;
   const n = found.graded.length, z = 1.959964;
   if (n < 10 || new Set(found.graded.map((row) => row.instance)).size !== n) return null;
   const p = found.resolved / n, middle = p + (z * z) / (2 * n), spread = z * Math.sqrt((p * (1 - p)) / n + (z * z) / (4 * n * n));
@@ -179,7 +179,7 @@ function charts(rows, view) {
   if (points.length > 1) wide.push(dots("Reward over attempts", points, { open: (point) => { location.hash = attemptLink(point.row); }, below: "in the order of their start", note: "line: mean so far" }));
   const spent = found.costs.length ? ["cost", money, "Cost per attempt"] : ["tokens", short, "Tokens per attempt"];
   const values = found.ended.filter((row) => known(row[spent[0]])).map((row) => ({ value: row[spent[0]], good: row.verdict === "resolved" }));
-  if (values.length > 1) wide.push(histogram(spent[2], values, spent[1], { note: "green: resolved" }));
+  if (values.length > 4) wide.push(histogram(spent[2], values, spent[1], { note: "green: resolved" }));
   const fold = h("details", { class: "fold", open: remembered("swegym-charts") !== "closed", ontoggle: () => remembered("swegym-charts", fold.open ? "open" : "closed") },
     h("summary", {}, "Charts"), h("div", { class: "charts" }, drawn), h("div", { class: "charts wide" }, wide));
   return fold;
@@ -193,7 +193,7 @@ function runsTable(view) {
   });
   const chart = bars("Resolved rate by run", rows.map(({ run, found, between }) => ({
     name: run.name, value: found.rate, shown: `${percent(found.rate)} (${found.resolved}/${found.graded.length})`, low: between && between[0], high: between && between[1], kind: "resolved",
-  })), { most: 1, note: "whiskers: 95%" });
+  })), { most: 1, note: rows.some((row) => row.between) ? "whiskers: 95%" : "" });
   const table = h("table", { class: "plain" }, h("caption", {}, "Runs"),
     h("thead", {}, h("tr", {}, ["Run", "Solver", "Attempts", "Resolved", "Tokens", "Cost", "per resolved", "Time"].map((title) => h("th", { scope: "col" }, title)))),
     h("tbody", {}, rows.map(({ run, own, found }) => h("tr", {},

@@ -49,12 +49,12 @@ class Steps {
       total += step.reward || 0;
       return { value: step.reward || 0, line: total, at: step.n ?? at + 1, kind: (step.reward || 0) > 0 ? "resolved" : (step.reward || 0) < 0 ? "unresolved" : "none", title: `step ${step.n ?? at + 1}: ${reward(step.reward || 0)}, sum ${reward(total)}` };
     });
-    const drawn = [dots("Reward over steps", points, { open: jump, note: "line: sum so far", step: true, below: "steps" })];
+    const drawn = points.some((point) => point.value) ? [dots("Reward over steps", points, { open: jump, note: "line: sum so far", step: true, below: "steps" })] : [];
     if (steps.some((step) => step.prompt || step.completion)) {
       const used = steps.map((step, at) => ({ value: (step.prompt || 0) + (step.completion || 0), at: step.n ?? at + 1, kind: "accent", title: `step ${step.n ?? at + 1}: ${count(step.prompt)} in, ${count(step.completion)} out` }));
       drawn.push(dots("Tokens over steps", used, { show: short, open: jump, below: "steps", step: true }));
     }
-    return h("div", { class: "charts" }, drawn);
+    return drawn.length ? h("div", { class: "charts" }, drawn) : null;
   }
 
   card(event, open) {
@@ -101,7 +101,7 @@ class Steps {
     ];
     const inside = h("div", { class: "inside" });
     const card = h("details", { class: "step", "data-step": String(step.n ?? ""), ontoggle: () => { if (card.open && !inside.firstChild) put(inside, this.parts(step)); } },
-      h("summary", {}, h("b", { class: "n" }, String(step.n ?? "")), h("span", { class: "kind" }, step.kind || "step"), h("code", {}, firstLine(step.action || "")), h("span", { class: "facts" }, facts)), inside);
+      h("summary", {}, h("b", { class: "n" }, String(step.n ?? "")), h("span", { class: "kind" }, step.kind || "step"), h("code", {}, firstLine(actionOf(step))), h("span", { class: "facts" }, facts)), inside);
     if (open) {
       put(inside, this.parts(step));
       card.open = true;
@@ -113,12 +113,30 @@ class Steps {
     const part = (title, ...content) => h("section", {}, h("h3", {}, title), content);
     return [
       step.thought ? part("Thought", block(step.thought, { label: "Thought", kind: "prose" })) : null,
-      part("Action", block(step.action || "(empty)", { label: "Action", kind: "action" })),
+      part("Action", block(actionOf(step) || "(empty)", { label: "Action", kind: "action" })),
       part("Observation", block(step.text || "(nothing)", { label: "Observation" }), step.outputCut ? h("p", { class: "hint" }, "The sandbox has cut this output.") : null),
       step.notice && !(step.text || "").includes(step.notice) ? part("Notice", block(step.notice, { label: "Notice" })) : null,
       step.diff !== undefined ? h("details", { class: "changes" }, h("summary", {}, step.diff.trim() ? "Changes since the start" : "All changes are gone again"), step.diff.trim() ? diffView(step.diff) : null, step.diffCut ? h("p", { class: "hint" }, `The diff has ${count(step.diffCut)} characters; this is its begin.`) : null) : null,
       step.prompt || step.model ? h("p", { class: "hint" }, [step.model, known(step.prompt) ? `${count(step.prompt)} tokens in, ${count(step.completion)} out` : "", known(step.waited) ? `model ${seconds(step.waited)}` : "", known(step.seconds) ? `sandbox ${seconds(step.seconds)}` : "", when(step.at)].filter(Boolean).join(" \u00b7 ")) : null,
     ];
+  }
+}
+
+/** An action as a person would write it, where it is JSON around a command, a file or a call. */
+function actionOf(step) {
+  const given = step.action || "";
+  if (!/^\s*\{/.test(given) || given.length > 20000) return given;
+  try {
+    const data = JSON.parse(given), call = data.function || data;
+    const told = typeof call.arguments === "string" ? JSON.parse(call.arguments) : call.arguments || call;
+    const { action, name, command, path, content, ...rest } = told;
+    const beside = Object.keys(rest).length ? `\n${JSON.stringify(rest)}` : "";
+    if (call !== told) return typeof command === "string" && Object.keys(told).length === 1 ? command : `${call.name}(${JSON.stringify(told, null, 1)})`;
+    if (typeof command === "string") return `${command}${beside}`;
+    if (typeof path === "string" && typeof content === "string") return `${action} ${path}${beside}\n\n${content}`;
+    return typeof action === "string" ? `${action}${beside}` : given;
+  } catch { // it only looks like JSON
+    return given;
   }
 }
 
