@@ -361,6 +361,15 @@ def test_after_a_failure_of_the_server_the_episode_goes_on_where_it_was(solve: S
     assert notes(told, "resumed") == [{"replies": 3}]
 
 
+def test_what_was_answered_to_its_end_is_not_asked_again(solve: Solve, fake: FakeModel) -> None:
+    fake.replies, fake.after = [*FIXED], DOWN
+    first, _ = solve()
+    record, told = solve()
+    assert (record.verdict, len(fake.requests)) == (Verdict.RESOLVED, 3)
+    assert record.extra == first.extra
+    assert notes(told, "resumed") == [{"replies": 3}]
+
+
 def test_what_differs_is_asked_anew(solve: Solve, fake: FakeModel, tmp_path: Path) -> None:
     fake.replies, fake.after = [bash("date +%N > ignored; date +%N > seen"), bash("true")], DOWN
     solve(retries=0)

@@ -47,6 +47,11 @@ class ReplyLog:
         """How many replies of the earlier run were taken."""
         return len(self._served)
 
+    @property
+    def ended(self) -> bool:
+        """Whether nothing more of the earlier run can be taken."""
+        return not self._left
+
     def next(self, mark: Mapping[str, Any]) -> Kept | None:
         """What was replied to the request that ``mark`` names, if that is known from the earlier run."""
         if self._left and self._left[0]["mark"] == mark and (kept := _kept(self._left[0])) is not None:

@@ -72,22 +72,17 @@ class Talk:
             return reply
         raise EndEpisode(CONTEXT)
 
-    def tell_resumed(self) -> None:
-        """Say once how much was taken from the earlier run, when nothing more is."""
-        if not self._told and self._log.served:
-            self._note({"resumed": {"replies": self._log.served}})
-        self._told = True
-
     # -- inside ----------------------------------------------------------------------------------
 
     def _reply(self, mark: Mapping[str, Any], messages: Sequence[Mapping[str, Any]], **given: Any) -> Reply:
         kept = self._log.next(mark)
+        if self._log.ended:
+            self._tell_resumed()
         if isinstance(kept, ContextTooLong):
             raise kept
         if kept is not None:
             self.client.count(kept)
             return kept
-        self.tell_resumed()
         try:
             reply = self.client.chat(messages, seed=self._seed, **given)
         except ContextTooLong as error:
@@ -95,6 +90,12 @@ class Talk:
             raise
         self._log.add(mark, reply)
         return reply
+
+    def _tell_resumed(self) -> None:
+        """Say once how much was taken from the earlier run, when nothing more is."""
+        if not self._told and self._log.served:
+            self._note({"resumed": {"replies": self._log.served}})
+        self._told = True
 
     def _length(self) -> float:
         """About how many of the model's tokens the next request has."""
