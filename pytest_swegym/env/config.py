@@ -61,7 +61,8 @@ class EnvConfig:
     """Mirror to pull the images of Docker Hub from."""
 
     protocol: str = "json"
-    """How text becomes an action: ``json``, ``execute``, ``execute-plan``, ``patch``, ``tools``, ``module:attr``."""
+    """How text becomes an action: ``json``, ``execute``, ``execute-plan``, ``patch``, ``edits``, ``tools``, or
+    ``module:attr``."""
     observation: str = "text"
     """What ``reset`` and ``step`` return: ``text``, or a ``dict`` of all parts."""
     watch: bool = True

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import bisect
+import heapq
 import re
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 from dataclasses import field
@@ -14,6 +16,9 @@ THRESHOLD = 80.0
 MARGIN = 5.0
 #: Larger texts and pieces (characters) are matched exactly or but for white space only.
 _FUZZY_TEXT, _FUZZY_PIECE = 2**20, 20_000
+#: Lines times characters: above, only the runs of lines are compared that share most words, and so many of them.
+_WORK, _LIKELY = 20_000_000, 60
+_WORDS = re.compile(r"\w+")
 #: Places that are named.
 _NAMED = 8
 
@@ -178,11 +183,31 @@ def _ranked(lines: Sequence[str], piece: str) -> list[tuple[float, int, int]]:
     wanted = [line.strip() for line in piece.strip().split("\n")]
     runs: list[tuple[int, int]] = []
     for size in sorted({max(len(wanted) + more, 1) for more in (-1, 0, 1)}):
-        runs += [(at, at + size) for at in range(len(bare) - size + 1) if bare[at] and bare[at + size - 1]]
+        every = range(len(bare) - size + 1)
+        likely = every if len(every) * len(piece) <= _WORK else _likely(bare, wanted, size)
+        runs += [(at, at + size) for at in likely if bare[at] and bare[at + size - 1]]
     texts = ["\n".join(bare[start:end]) for start, end in runs]
     found = process.extract("\n".join(wanted), texts, scorer=fuzz.ratio, score_cutoff=40.0, limit=None)
     scored = [(score, runs[index][0] + 1, runs[index][1]) for _, score, index in found]
     return sorted(scored, key=lambda each: (-each[0], each[1]))
+
+
+def _likely(lines: Sequence[str], wanted: Sequence[str], size: int) -> list[int]:
+    """Where the runs of so many lines begin that share most words with those wanted."""
+    need = Counter(word for line in wanted for word in _WORDS.findall(line))
+    there: Counter[str] = Counter()
+    shared = 0
+    scores: list[int] = []
+    for at, line in enumerate(lines):
+        for word in _WORDS.findall(line):
+            shared += there[word] < need[word]
+            there[word] += 1
+        for word in _WORDS.findall(lines[at - size]) if at >= size else ():
+            there[word] -= 1
+            shared -= there[word] < need[word]
+        scores.append(shared)
+    begins = range(len(lines) - size + 1)
+    return heapq.nlargest(_LIKELY, begins, key=lambda at: scores[at + size - 1])
 
 
 # -- what was found ------------------------------------------------------------------------------

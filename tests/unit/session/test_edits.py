@@ -88,6 +88,18 @@ def test_what_is_not_one_place_is_refused(text: str, old: str, message: str) -> 
         find(text, old)
 
 
+def test_in_a_large_file_too_a_long_piece_is_found_nearly_or_refused() -> None:
+    lines = [f"value_{number * 7919 % 10_007} = compute_{number * 31 % 997}({number})" for number in range(8000)]
+    piece = "\n".join(line.replace("compute", "computes") for line in lines[5000:5100])
+    match = find("\n".join(lines), piece)
+    assert match.lines == (5001, 5100)
+    assert match.how.startswith("nearly")
+    with pytest.raises(NoMatch, match=r"lines 5001-5100 .* and lines 13001-13100 .* are both like it"):
+        find("\n".join(lines + lines), piece)
+    with pytest.raises(NoMatch, match=r"is not in it$"):
+        find("x\n" * 600_000, piece)
+
+
 # -- what it is replaced by ----------------------------------------------------------------------
 
 
