@@ -6,10 +6,11 @@ import base64
 import re
 import threading
 from collections.abc import Callable
-from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 from urllib.parse import quote
+
+from pytest_swegym._support.text import map_texts
 
 
 #: Registered values that are shorter are not looked for: they would be found in innocent text.
@@ -178,11 +179,7 @@ def redact(text: str) -> str:
 
 def redacted(value: Any) -> Any:
     """A JSON value with every text in it redacted, but for the keys of tables."""
-    if isinstance(value, str):
-        return redact(value)
-    if isinstance(value, Mapping):
-        return {key: redacted(each) for key, each in value.items()}
-    return [redacted(each) for each in value] if isinstance(value, (list, tuple)) else value
+    return map_texts(value, redact)
 
 
 def _replaced(found: re.Match[str], rule: _Rule) -> str:

@@ -11,6 +11,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from pytest_swegym._support.text import map_texts
 from pytest_swegym.results.turns import opening
 from pytest_swegym.results.turns import total_usage
 from pytest_swegym.results.turns import turns
@@ -100,8 +101,4 @@ def _about(trajectory: Trajectory) -> dict[str, Any]:
 
 def clean(value: Any) -> Any:
     """Text as UTF-8 can hold it: bytes that were none become question marks."""
-    if isinstance(value, str):
-        return value.encode("utf-8", "replace").decode("utf-8")
-    if isinstance(value, Mapping):
-        return {clean(key): clean(each) for key, each in value.items()}
-    return [clean(each) for each in value] if isinstance(value, (list, tuple)) else value
+    return map_texts(value, lambda text: text.encode("utf-8", "replace").decode("utf-8"), keys=True)

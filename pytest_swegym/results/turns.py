@@ -44,7 +44,7 @@ def turns(trajectory: Trajectory) -> Iterator[Turn]:
     number = 1
     for step in trajectory.steps:
         player = _table(step.get("player"))
-        if together and "message" not in player and player.get("call_id"):
+        if together and _asked(together[0]) and not _asked(step) and player.get("call_id"):
             together.append(step)
             continue
         if together:
@@ -53,6 +53,11 @@ def turns(trajectory: Trajectory) -> Iterator[Turn]:
         together = [step]
     if together:
         yield _turn(together, trajectory, number)
+
+
+def _asked(step: Mapping[str, Any]) -> bool:
+    """Whether the step begins a message of a model."""
+    return isinstance(_table(step.get("player")).get("message"), Mapping)
 
 
 def _turn(steps: Sequence[Mapping[str, Any]], trajectory: Trajectory, number: int) -> Turn:

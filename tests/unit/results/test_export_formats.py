@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from hypothesis import example
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -235,6 +236,8 @@ ODD: st.SearchStrategy[Any] = st.recursive(
 )
 
 
+@example([{}, {"call_id": "a"}], None, None, {})
+@example([{"message": {"tool_calls": [{"name": "x"}]}}, {"call_id": "a"}, {"call_id": "b"}], None, None, {})
 @given(st.lists(ODD, max_size=3), ODD, ODD, st.dictionaries(st.sampled_from(["usage", "ending", "reward"]), ODD))
 def test_whatever_a_file_says_an_export_is_json(
     players: list[Any], prompt: Any, note: Any, end: dict[str, Any]

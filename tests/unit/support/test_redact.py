@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import json
 import re
 from pathlib import Path
 
@@ -117,6 +118,12 @@ WORDS = st.one_of(
     ),
     st.text("-=:/@._ab1Z \n+'\"", max_size=20),
 )
+
+
+def test_a_value_may_be_as_deep_as_json_reads() -> None:
+    key = "sk-" + RANDOM
+    value = json.loads("[" * 900 + f'"{key}"' + "]" * 900)
+    assert json.dumps(redacted(value)) == json.dumps(value).replace(key, "[redacted: OpenAI key]")
 
 
 @given(st.lists(WORDS, max_size=8).map("".join))
