@@ -21,7 +21,7 @@ from pytest_swegym.trajectory import Trajectory
 from pytest_swegym.trajectory import read_trajectory
 
 
-STEPS, WRONG, TOKENS = 2, 1, 64
+STEPS, WRONG, TOKENS = 2, 1, 40
 #: It knows nothing of functions, nor keeps to a form by itself: llama.cpp can have it keep to one.
 FORM = json.dumps({"grammar": 'root ::= "<execute>" [^<]{1,150} "</execute>"'})
 PLAYS: dict[str, tuple[int, dict[str, object]]] = {"execute": (3, {"body": FORM}), "tools": (1, {})}
