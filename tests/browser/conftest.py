@@ -79,8 +79,8 @@ def open_page(browser: Browser) -> Iterator[Callable[..., Page]]:
 def two_runs(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A folder of two runs of the same instances, with a page of both."""
     folder = tmp_path_factory.mktemp("runs")
-    made_runs.make_run(folder / "before", 30, seed=1, steps=6)
-    made_runs.make_run(folder / "after", 30, seed=2, steps=6, weights=(8, 3, 1, 1, 0), solver="best_of:4:openai:tiny")
+    made_runs.make_run(folder / "before", 20, seed=1, steps=6)
+    made_runs.make_run(folder / "after", 20, seed=2, steps=6, weights=(8, 3, 1, 1, 0), solver="best_of:4:openai:tiny")
     made_runs.show(folder)
     made_runs.show(folder / "before")
     return folder

@@ -36,11 +36,11 @@ def test_filters_and_sorting_keep_their_state_in_the_address(open_page: Open, ur
     records = list(ResultStore(root=two_runs / "before").records())
     resolved = sum(record.resolved for record in records)
     page = open_page(url(two_runs / "before"))
-    assert page.text_content(".told") == "30 attempts"
+    assert page.text_content(".told") == "20 attempts"
     assert page.text_content(".tile.main small").startswith(f"{resolved} of ")
 
     page.click(".chip:has-text('resolved') >> nth=0")
-    assert page.text_content(".told") == f"{resolved} of 30 attempts"
+    assert page.text_content(".told") == f"{resolved} of 20 attempts"
     page.click("th.c-cost button")
     page.click("th.c-cost button")
     assert page.get_attribute("th.c-cost", "aria-sort") == "descending"
@@ -48,7 +48,7 @@ def test_filters_and_sorting_keep_their_state_in_the_address(open_page: Open, ur
     assert costs == sorted(costs, reverse=True)
 
     page.reload()
-    assert page.text_content(".told") == f"{resolved} of 30 attempts"
+    assert page.text_content(".told") == f"{resolved} of 20 attempts"
     assert page.get_attribute("th.c-cost", "aria-sort") == "descending"
     page.fill("#search", "nothing like this")
     assert page.is_visible("text=No attempt fits these filters")
@@ -124,10 +124,10 @@ def test_the_keyboard_is_enough(open_page: Open, url: Url, two_runs: Path) -> No
     page.wait_for_selector("#search")
     page.keyboard.press("/")
     page.keyboard.type("calc-17")
-    assert page.text_content(".told") == "1 of 30 attempts"
+    assert page.text_content(".told") == "1 of 20 attempts"
     page.keyboard.press("Escape")
     page.keyboard.press("Escape")
-    assert page.text_content(".told") == "30 attempts"
+    assert page.text_content(".told") == "20 attempts"
     page.keyboard.press("?")
     assert page.is_visible("#keys h2")
     page.keyboard.press("Escape")
@@ -236,7 +236,10 @@ def test_actions_read_as_a_person_would_write_them(blank: Any, given: str, shown
     [
         ("", [["", 0, 0, 1]]),
         (made_runs.PATCH, [["src/calc.py", 2, 1, 8], ["README.md", 1, 1, 4]]),
-        ("--- a/x\n+++ b/x\n@@ -1 +1 @@\n-a\n+b\n--- a/y\n+++ b/y\n@@ -1 +1 @@\n-a\n+b\n", [["x", 1, 1, 3], ["y", 1, 1, 3]]),
+        (
+            "--- a/x\n+++ b/x\n@@ -1 +1 @@\n-a\n+b\n--- a/y\n+++ b/y\n@@ -1 +1 @@\n-a\n+b\n",
+            [["x", 1, 1, 3], ["y", 1, 1, 3]],
+        ),
         ("diff --git a/p b/q\nsimilarity index 90%\nrename from p\nrename to q\n", [["q", 0, 0, 3]]),
         (
             "diff --git a/n b/n\n--- /dev/null\n+++ b/n\n@@ -0,0 +1 @@\n+a\n\\ No newline at end of file",
