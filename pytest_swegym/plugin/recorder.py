@@ -34,6 +34,8 @@ if TYPE_CHECKING:
 
 #: Longest action and longest word of a note, in characters.
 SHORT = 80
+#: What of a note says what was wrong: shown as far as there is room.
+_WRONG = ("why", "error")
 
 
 class Recorder:
@@ -91,7 +93,7 @@ class Recorder:
             ending=event.get("ending") or None,
             seconds=event.get("seconds"),
             tokens=used.tokens or None,
-            cost=used.cost,
+            cost=used.cost if used.cost is None else round(used.cost, 6),
         )
 
     def finished(self, record: AttemptRecord, *, kept: bool = False) -> None:
@@ -136,11 +138,12 @@ def plain_settings(settings: Settings) -> dict[str, Any]:
 
 
 def shortened(action: str) -> str:
-    """An action in one short line: of an object, the words that say what is done."""
+    """An action in one short line: of a JSON object, or a call with one, the words that say what is done."""
     text = redact(action[:4096]).strip()  # before it is cut: half a secret has no form to know it by
-    if text.startswith("{") and len(action) <= 4096:
+    name, brace, rest = text.partition("{")
+    if brace and len(action) <= 4096 and " " not in name.strip():
         with suppress(ValueError, RecursionError):
-            text = _words(json.loads(text))
+            text = f"{name}{_words(json.loads(brace + rest))}"
     return one_line(" ".join(text[: SHORT * 4].split()), SHORT)
 
 
@@ -152,14 +155,14 @@ def _words(value: Any) -> str:
 
 
 def _flat(value: Any) -> dict[str, Any]:
-    """The numbers and short words of a note; what a model said is left out."""
+    """The numbers and short words of a note, and what was wrong; what a model was told or said is left out."""
     inner = value if isinstance(value, Mapping) else {"value": value}
-    return {key: _short(each) for key, each in inner.items() if key not in ("text", "event", "time")}
+    return {key: _short(each, cut=key in _WRONG) for key, each in inner.items() if key not in ("text", "event", "time")}
 
 
-def _short(value: Any) -> Any:
-    if isinstance(value, str):
-        return one_line(value, SHORT)
+def _short(value: Any, *, cut: bool) -> Any:
+    if isinstance(value, str) and (cut or len(value) <= SHORT):
+        return one_line(redact(value), SHORT)
     return value if isinstance(value, (bool, int, float)) else None
 
 
