@@ -62,6 +62,7 @@ class Occasion:
     ``seed`` is the attempt's own. ``folder``, on the host, is where its trajectory belongs (``None``: nowhere), and
     ``named`` what the trajectory's header says of the attempt. ``tools`` are installed in the workspace.
     ``step_reward`` makes the reward of a step, where the run has one; an episode has at most so many ``steps``.
+    With ``resume`` an episode goes on with what an earlier one, which was cut, has left in the folder.
     What is put into ``told`` (JSON only) goes to the record's ``extra``. ``on_event`` hears every line of a trajectory
     as it is written, in the thread that writes it.
 
@@ -77,6 +78,7 @@ class Occasion:
     tools: Toolset | None = None
     step_reward: StepReward | None = None
     steps: int | None = None
+    resume: bool = False
     on_event: Callable[[Mapping[str, Any]], None] | None = None
     score: Callable[[Workspace], float] | None = None
     oracle: tuple[str, ...] = ()

@@ -227,6 +227,7 @@ class LiveAttempt:
                     occasion=Occasion(
                         folder=run.store.folder(plan.key),
                         steps=run.settings.max_steps,
+                        resume=run.settings.resume,
                         step_reward=step_reward if step_reward.wanted else None,
                         on_event=self._happened,
                     ),

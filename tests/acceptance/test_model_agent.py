@@ -59,7 +59,9 @@ def solve(lab: Lab, task: Task, tmp_path: Path, fake: FakeModel) -> Solve:
     """An attempt of the model, its record and its trajectory, kept as a run keeps them."""
     store = ResultStore(root=tmp_path / "out")
 
-    def run(*, steps: int | None = None, given: Task = task, **keys: object) -> tuple[AttemptRecord, Trajectory]:
+    def run(
+        *, steps: int | None = None, given: Task = task, resume: bool = False, **keys: object
+    ) -> tuple[AttemptRecord, Trajectory]:
         folder = store.folder(given.id)
         attempt = Attempt(
             given,
@@ -68,7 +70,7 @@ def solve(lab: Lab, task: Task, tmp_path: Path, fake: FakeModel) -> Solve:
             reward=lambda spec, grade: compute_reward("resolved", grade),
             seed=7,
             solver_name="openai:fake",
-            occasion=Occasion(folder=folder, steps=steps),
+            occasion=Occasion(folder=folder, steps=steps, resume=resume),
         )
         record = attempt.record()
         store.write(record)
@@ -353,7 +355,7 @@ def test_after_a_failure_of_the_server_the_episode_goes_on_where_it_was(solve: S
     record, _ = solve(retries=0)
     assert (record.verdict, len(fake.requests)) == (Verdict.INFRA_ERROR, 4)
     fake.after = SUBMIT
-    record, told = solve(retries=0)
+    record, told = solve(retries=0, resume=True)
     assert (record.verdict, record.extra["invalid_replies"]) == (Verdict.RESOLVED, 1)
     assert len(fake.requests) == 5
     assert fake.requests[4] == fake.requests[3]
@@ -364,17 +366,20 @@ def test_after_a_failure_of_the_server_the_episode_goes_on_where_it_was(solve: S
 def test_what_was_answered_to_its_end_is_not_asked_again(solve: Solve, fake: FakeModel) -> None:
     fake.replies, fake.after = [*FIXED], DOWN
     first, _ = solve()
-    record, told = solve()
+    record, told = solve(resume=True)
     assert (record.verdict, len(fake.requests)) == (Verdict.RESOLVED, 3)
     assert record.extra == first.extra
     assert notes(told, "resumed") == [{"replies": 3}]
+    fake.replies = [*FIXED]
+    _, told = solve()
+    assert (len(fake.requests), notes(told, "resumed")) == (6, [])  # nobody said that it is to go on
 
 
 def test_what_differs_is_asked_anew(solve: Solve, fake: FakeModel, tmp_path: Path) -> None:
     fake.replies, fake.after = [bash("date +%N > ignored; date +%N > seen"), bash("true")], DOWN
     solve(retries=0)
     fake.replies, fake.after = [bash(FIX)], SUBMIT
-    record, told = solve(retries=0)
+    record, told = solve(retries=0, resume=True)
     assert record.verdict is Verdict.RESOLVED
     assert notes(told, "resumed") == [{"replies": 1}]
     kept = (tmp_path / "out" / "attempts" / "calc-1" / REPLIES).read_text().splitlines()

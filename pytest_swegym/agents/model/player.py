@@ -158,7 +158,10 @@ class ModelPolicy(Policy):
             "attempt": self._number,
             "seed": self._seed,
         }
-        return ReplyLog(occasion.folder / REPLIES if occasion.folder is not None else None, header)
+        path = occasion.folder / REPLIES if occasion.folder is not None else None
+        if path is not None and not occasion.resume:
+            path.unlink(missing_ok=True)
+        return ReplyLog(path, header)
 
 
 def _said(reply: Reply) -> dict[str, Any]:
