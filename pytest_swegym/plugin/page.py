@@ -34,6 +34,12 @@ def pytest_swegym_attempt_started(item: pytest.Item) -> None:
 
 
 @pytest.hookimpl(trylast=True)
+def pytest_swegym_attempt_event(item: pytest.Item) -> None:
+    """A run that is killed has a page of what had happened a few seconds before."""
+    page_of(item.config).refresh()
+
+
+@pytest.hookimpl(trylast=True)
 def pytest_swegym_attempt_finished(item: pytest.Item, record: AttemptRecord) -> None:
     page_of(item.config).attempt_ended(record.key)
 

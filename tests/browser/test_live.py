@@ -69,6 +69,21 @@ def test_an_attempt_that_is_made_again_begins_anew(open_page: Open, serve: Serve
         assert page.locator(".step[data-step]").count() == 1
 
 
+def test_a_search_that_goes_on_shows_its_candidates(open_page: Open, serve: Serve, tmp_path: Path) -> None:
+    rng = random.Random(1)
+    record = made_runs.record_of("calc__calc-1", Verdict.RESOLVED, rng)
+    folder = ResultStore(root=tmp_path).folder(record.key) / "candidates"
+    writer = made_runs.write_trajectory(folder / "0", record, 1, rng=rng)
+    with serve(tmp_path) as server:
+        page = open_page(f"{server.url}#/attempt/{tmp_path.name}/calc__calc-1")
+        page.click("#panel > div > .step > summary")
+        page.wait_for_selector(".step .step[data-step='1']")
+        writer.step(made_runs.step(2, rng))
+        page.wait_for_selector(".step .step[data-step='2']")
+        made_runs.write_trajectory(folder / "1", record, 1, rng=rng)
+        page.wait_for_selector("#panel > div > .step >> nth=1")
+
+
 def test_a_server_that_went_is_told(open_page: Open, serve: Serve, tmp_path: Path, browser: Any) -> None:
     made_runs.make_run(tmp_path, 1, steps=1)
     # Not through open_page: that the server cannot be reached is an error in the console, and expected here.

@@ -5,7 +5,7 @@ const FINE = { fail_to_pass: ["passed", "xfailed"], pass_to_pass: ["passed", "xf
 
 class Attempt {
   constructor(run, key) {
-    Object.assign(this, { run, key, made: new Map(), steps: new Steps(), panel: h("div", { role: "tabpanel", id: "panel", tabindex: "-1" }), head: h("div"), tabs: h("div", { class: "tabs", role: "tablist", "aria-label": "Parts of the attempt" }) });
+    Object.assign(this, { run, key, made: new Map(), unfolded: new Set(), steps: new Steps(), panel: h("div", { role: "tabpanel", id: "panel", tabindex: "-1" }), head: h("div"), tabs: h("div", { class: "tabs", role: "tablist", "aria-label": "Parts of the attempt" }) });
     this.element = h("div", { class: "attempt" }, this.head, this.tabs, this.panel);
     this.error = "";
   }
@@ -72,7 +72,7 @@ class Attempt {
   show(row) {
     const facts = this.detail ? this.detail.facts : null, events = this.detail ? this.detail.told.events : [];
     const there = TABS.filter(([name]) => name !== "candidates" || (facts && (facts.candidates || facts.population)));
-    if (!there.some(([name]) => name === this.tab)) this.tab = this.detail && !events.length && row.state === "ended" ? "patch" : "steps";
+    if (!there.some(([name]) => name === this.tab)) this.tab = !facts || events.length ? "steps" : row.state === "ended" ? "patch" : facts.candidates ? "candidates" : "steps";
     const sizes = facts ? { steps: row.steps, patch: row.patch && row.patch[0], tests: facts.tests && facts.tests.fail_to_pass.count + facts.tests.pass_to_pass.count, candidates: (facts.candidates || []).length } : {};
     put(this.tabs, there.map(([name, title], at) => h("button", { type: "button", role: "tab", id: `tab-${name}`, "aria-controls": "panel", "aria-selected": String(name === this.tab), tabindex: name === this.tab ? "0" : "-1", title: `${title} (${at + 1})`, onclick: () => this.choose(name), onkeydown: (event) => this.walk(event, there) }, title, sizes[name] ? h("b", {}, count(sizes[name])) : null)));
     this.panel.setAttribute("aria-labelledby", `tab-${this.tab}`);
@@ -148,12 +148,14 @@ class Attempt {
         put(body, candidate.patch ? diffView(candidate.patch) : null, candidate.steps ? steps.element : null,
           Object.keys(told).length ? h("details", { class: "changes" }, h("summary", {}, "What the record tells of it"), json(told)) : null);
       };
-      const place = h("details", { class: `step${told.chosen ? " best" : ""}`, ontoggle: () => { if (place.open) fill(); } }, h("summary", {}, h("b", { class: "n" }, candidate.name), told.chosen ? h("span", { class: "fact ok" }, "chosen") : null,
+      const place = h("details", { class: `step${told.chosen ? " best" : ""}`, ontoggle: () => { this.unfolded[place.open ? "add" : "delete"](candidate.name); if (place.open) fill(); } }, h("summary", {}, h("b", { class: "n" }, candidate.name), told.chosen ? h("span", { class: "fact ok" }, "chosen") : null,
         h("code", {}, told.error ? firstLine(String(told.error)) : ""), h("span", { class: "facts" },
           known(told.score) ? h("span", { class: "fact" }, `score ${reward(told.score)}`) : null, told.tests && known(told.tests.run) ? h("span", { class: "fact" }, `tests: ${count(told.tests.fixed)} fixed, ${count(told.tests.broken)} broken`) : null, told.ending ? h("span", { class: "fact" }, words(String(told.ending))) : null,
           candidate.steps ? h("span", { class: "fact" }, plural(candidate.steps.events.filter((event) => event.event === "step").length, "step")) : null,
           usage.requests && known(usage.prompt_tokens) ? h("span", { class: "fact" }, `${short(usage.prompt_tokens + (usage.completion_tokens || 0))} tok`) : null, known(usage.cost) ? h("span", { class: "fact" }, money(usage.cost)) : null,
           known(told.seconds) ? h("span", { class: "fact" }, seconds(told.seconds)) : null)), body);
+      // While a search goes on this is drawn again and again: what was opened stays open.
+      if (this.unfolded.has(candidate.name)) place.open = true;
       return place;
     }));
   }
