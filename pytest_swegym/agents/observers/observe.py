@@ -24,6 +24,7 @@ from pytest_swegym.agents.observers.ranking import is_source
 from pytest_swegym.agents.observers.ranking import source_first
 from pytest_swegym.agents.observers.readers import VERSION
 from pytest_swegym.agents.observers.readers import Forms
+from pytest_swegym.agents.observers.readers import skeleton
 from pytest_swegym.agents.observers.showing import shown
 from pytest_swegym.agents.observers.store import Store
 from pytest_swegym.errors import ConfigError
@@ -33,6 +34,8 @@ from pytest_swegym.workspace import Workspace
 
 #: Files that a model is asked to pick from.
 _LISTED = 400
+#: Characters of a file from which on a model sums up its skeleton.
+_LONG = 6000
 _PICK = "Which files of this repository must be read, or changed, to solve this task?\n\n"
 _SHORTER = (
     "Shorten this file for somebody who has to solve the task below: keep, word for word, the code that matters for "
@@ -131,7 +134,9 @@ class _Observer:
             return forms.of([file for file in files if file.path in oracle], "raw")
         if reader == "codemap":
             texts = forms.of([file for file in files if is_source(file.path)] or files, "raw")
-            picked = CodeMap(self._asker(), texts).way_down(self._query, self._wanted.files)
+            # Of a long file its definitions say what it is for, at a part of the cost.
+            brief = {path: text if len(text) <= _LONG else skeleton(path, text)[:_LONG] for path, text in texts.items()}
+            picked = CodeMap(self._asker(), brief).way_down(self._query, self._wanted.files)
             return {path: texts[path] for path in picked}
         if self._wanted.selector == "model":  # it goes by names: nothing else need be read
             picked = self._picked([file.path for file in files], files, forms)
