@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from fake_model import Delay
 from fake_model import FakeModel
 from fake_model import Status
 from fake_model import bash
@@ -164,10 +165,9 @@ def test_a_spent_budget_ends_the_agent_and_what_it_did_is_graded(
 
 @one_backend
 def test_an_agent_that_does_not_take_no_for_an_answer_is_ended(tiny_lab: Lab, solve: Solve) -> None:
-    again = "python3 -c \"exec('while True:\\n try: urllib.request.urlopen(u, b\\'{}\\')\\n except Exception: pass')\""
-    again = again.replace(
-        "exec('", "import os, urllib.request; u = os.environ['OPENAI_BASE_URL'] + '/embeddings'; exec('"
-    )
+    ask = "urllib.request.urlopen(os.environ['OPENAI_BASE_URL'] + '/embeddings', b'{\"input\": \"x\"}')"
+    loop = f"import os, urllib.request\nwhile True:\n  try: {ask}\n  except OSError: pass\n"
+    again = f"cat >/tmp/again.py <<'E'\n{loop}E\npython3 /tmp/again.py"
     with FakeModel([FIX, again]) as model:
         record, _ = solve(tiny_lab, model.words(max_requests=2))
     assert record.extra["ending"] == "requests"
@@ -243,7 +243,7 @@ lies = {"answer/1": b"[]\\n", "answer/x": b"", "next/1e9": b"{", "../v1/files": 
 for path, body in lies.items():
     lie("/.swegym/" + path, body)
 deep = b'{"messages": ' + b"[" * 100000 + b"]" * 100000 + b"}"
-bodies = [b"", b"[]", b"nonsense", deep, b'{"messages": [{"role": "user", "content": "x"}]}'] * 3
+bodies = [b"", b"[]", b"nonsense", deep, b'{"messages": "x"}', b'{"messages": [{"role": "user", "content": "x"}]}'] * 3
 codes = []
 threads = [threading.Thread(target=lambda b=b: codes.append(post("/chat/completions", b))) for b in bodies * 2]
 [thread.start() for thread in threads]
@@ -264,6 +264,21 @@ def test_a_flood_and_lies_harm_only_who_sends_them(tiny_lab: Lab, solve: Solve) 
     assert told is not None
     codes = [step["observation"]["output"] for step in told.steps if "[200, 400" in step["observation"]["output"]]
     assert codes == ["[200, 400, 429]\n"]
+
+
+@one_backend
+def test_who_leaves_before_the_answer_is_not_waited_for(tiny_lab: Lab, solve: Solve) -> None:
+    body = json.dumps({"messages": [{"role": "user", "content": "slow"}]})
+    ask = f"import os, urllib.request as u; u.urlopen(os.environ['OPENAI_BASE_URL'] + '/chat/completions', b'{body}')"
+    replies = [f"{FIX}; cat >/tmp/ask.py <<'E'\n{ask}\nE\npython3 /tmp/ask.py >/dev/null 2>&1 & sleep 1", "exit 0"]
+
+    def answer(request: dict[str, Any]) -> Any:
+        return Delay(120, "late") if "slow" in str(request["messages"][0]) else replies.pop(0)
+
+    with FakeModel(after=answer) as model:
+        record, _ = solve(tiny_lab, model.words())
+        assert len(model.requests) == 3
+    assert (record.verdict, record.extra["ending"], record.extra["steps"]) == (Verdict.RESOLVED, "submit", 2)
 
 
 @one_backend

@@ -72,6 +72,8 @@ def read_request(number: int, path: str, body: str, config: AgentConfig) -> Aske
     payload = {key: value for key, value in given.items() if key in _KEYS[path]}
     if isinstance(payload.get("tools"), list):
         payload["tools"] = [each for each in payload["tools"] if isinstance(each, dict) and each.get("type") in _TOOLS]
+    if path != MODELS:
+        _check_whole(payload, "messages" if path == CHAT else "input", path)
     if path in (CHAT, RESPONSES):
         _forced(payload, path, config)
         _check_addresses([payload.get("messages"), payload.get("input")])
@@ -80,10 +82,17 @@ def read_request(number: int, path: str, body: str, config: AgentConfig) -> Aske
     return Asked(number=number, path=path, payload=payload, stream=given.get("stream") is True, usage=usage)
 
 
+def _check_whole(payload: Mapping[str, Any], name: str, path: str) -> None:
+    given = payload.get(name)
+    if not given:
+        raise ValueError(f"{path}: a request without {name}")
+    whole = isinstance(given, list) and all(isinstance(each, dict) for each in given)
+    if not whole and path != EMBEDDINGS and (path == CHAT or not isinstance(given, str)):
+        raise ValueError(f"{path}: {name} must be a list of objects")
+
+
 def _forced(payload: dict[str, Any], path: str, config: AgentConfig) -> None:
     """What the configuration says of sampling holds, whatever the agent asked for."""
-    if not payload.get("messages" if path == CHAT else "input"):
-        raise ValueError(f"{path}: a request without {'messages' if path == CHAT else 'input'}")
     if config.temperature >= 0:
         payload["temperature"] = config.temperature
     if config.reply_tokens:

@@ -8,6 +8,7 @@ from __future__ import annotations
 import json
 import logging
 import threading
+import time
 from collections.abc import Mapping
 from contextlib import suppress
 from typing import Any
@@ -71,14 +72,22 @@ class Relay:
         self.port = self._started()
         self._spawn(self._look)
 
+    @property
+    def worn(self) -> bool:
+        """Whether it has had enough of what the sandbox asks and says."""
+        return self._bad >= PATIENCE
+
     def close(self) -> None:
-        """End the server inside and the threads here. Twice is fine."""
+        """End the server inside, the client's connections, and the threads here. Twice is fine."""
         self._closing.set()
+        self._client.hurry(0)  # a request that is still out is not made again
+        self._client.close()
         with suppress(SandboxError):
             self._exec("stop", str(self.port), timeout=10)
+        until = time.monotonic() + 2
         for thread in self._threads:
-            # One that waits for the model's server ends with that; nobody hears it.
-            thread.join(5)
+            # One whose request is still out ends with that, and nobody hears it.
+            thread.join(max(until - time.monotonic(), 0))
 
     # -- inside ----------------------------------------------------------------------------------
 
@@ -103,7 +112,7 @@ class Relay:
 
     def _look(self) -> None:
         """Fetch request after request, and have each answered beside."""
-        while not self._closing.is_set() and self._bad < PATIENCE:
+        while not self._closing.is_set() and not self.worn:
             try:
                 text = self._exec("next", str(self.port), str(_LOOK), timeout=_LOOK + 30)
                 if text:
@@ -134,30 +143,29 @@ class Relay:
             self._exec("answer", str(self.port), str(number), stdin=head + b"\n" + data, timeout=60)
         except SandboxError as error:
             log.debug("relay: %s", error)
-        except Exception as error:  # it would be lost in this thread
-            self.failure = InfraError(f"the relay failed: {type(error).__name__}: {error}")
-            self.failure.__cause__ = error
-            self.stopped.set()
         finally:
             self._room.release()
 
     def _answer(self, number: int, path: str, body: str) -> tuple[int, str, bytes]:
-        """Status, type and body of the answer to a request."""
+        """Status, type and body of the answer to a request; whatever that holds, nothing is raised."""
         try:
             asked = a.read_request(number, path, body, self._client.config)
+            talk = asked.path in (a.CHAT, a.RESPONSES)
+            if talk:
+                with self._lock:
+                    self._seen(asked)
+            answer = self._forwarded(asked).answer
+            return (200, STREAM, streamed(asked, answer)) if asked.stream and talk else (200, _JSON, _json(answer))
+        except SwegymError as error:
+            return self._excused(error)
         except ValueError as error:
             self._count()
             return 400, _JSON, _said(str(error), "invalid_request_error")
-        if asked.path in (a.CHAT, a.RESPONSES):
-            with self._lock:
-                self._seen(asked)
-        try:
-            answered = self._forwarded(asked)
-        except SwegymError as error:
-            return self._excused(error)
-        if asked.stream and asked.path in (a.CHAT, a.RESPONSES):
-            return 200, STREAM, streamed(asked, answered.answer)
-        return 200, _JSON, json.dumps(answered.answer).encode()
+        except Exception:
+            # Who made a request that nobody foresaw has no excuse in what that does here.
+            log.warning("relay: request %d of the agent's cannot be answered", number, exc_info=True)
+            self._count()
+            return 400, _JSON, _said("this request cannot be answered", "invalid_request_error")
 
     def _seen(self, asked: a.Asked) -> None:
         if not self._begun:
@@ -169,7 +177,7 @@ class Relay:
         if self._limit is not None and self._steps.count >= self._limit and asked.path != a.MODELS:
             raise BudgetSpent("steps")
         answered = self._client.forward(asked)
-        if answered.message:
+        if answered.message and not self._closing.is_set():
             with self._lock:
                 self._steps.answered(answered)
         return answered
@@ -177,6 +185,8 @@ class Relay:
     def _excused(self, error: SwegymError) -> tuple[int, str, bytes]:
         """What the agent is told of a request that was not answered; whether it is to go on is decided here."""
         told = self._client.shown(error)
+        if self._closing.is_set():
+            return 503, _JSON, _said(told, "server_error")
         if isinstance(error, BudgetSpent):
             self.spent = self.spent or error.budget
             self._count()
@@ -198,10 +208,13 @@ class Relay:
     def _count(self) -> None:
         with self._lock:
             self._bad += 1
-        if self._bad >= PATIENCE:
+        if self.worn:
             self.stopped.set()
 
 
 def _said(message: str, kind: str, code: str | None = None) -> bytes:
-    told: Mapping[str, Any] = {"error": {"message": message, "type": kind, "param": None, "code": code}}
-    return json.dumps(told).encode()
+    return _json({"error": {"message": message, "type": kind, "param": None, "code": code}})
+
+
+def _json(data: Mapping[str, Any]) -> bytes:
+    return json.dumps(data).encode()

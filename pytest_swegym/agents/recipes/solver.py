@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from contextlib import suppress
@@ -12,6 +13,7 @@ from pytest_swegym.agents.config import AgentConfig
 from pytest_swegym.agents.recipes.forward import Forwarder
 from pytest_swegym.agents.recipes.recipe import RUN
 from pytest_swegym.agents.recipes.recipe import Recipe
+from pytest_swegym.agents.recipes.relay import PATIENCE
 from pytest_swegym.agents.recipes.relay import PYTHON
 from pytest_swegym.agents.recipes.relay import Relay
 from pytest_swegym.agents.recipes.steps import Steps
@@ -33,7 +35,9 @@ MOST_REQUESTS = 2000
 NO_KEY = "swegym"
 _PID = f"{HOME}/agent.pid"
 _START = f'echo $$ >{_PID}; exec sh "$SWEGYM_RECIPE/{RUN}"'
-_KILL = f'kill -TERM "$(cat {_PID})"; sleep 2; kill -KILL "$(cat {_PID})"'
+_KILL = f"""pid=$(cat {_PID}); kill -TERM "$pid"
+for second in 1 2 3; do kill -0 "$pid" || exit 0; sleep 1; done
+kill -KILL "$pid\""""
 
 
 class RecipeSolver:
@@ -50,14 +54,15 @@ class RecipeSolver:
         config = replace(self.config, max_requests=self.config.max_requests or MOST_REQUESTS)
         client = Forwarder(config, note=steps.note)
         seconds = min(solving_seconds(task), config.max_seconds or float("inf"))
+        until = time.monotonic() + seconds
         client.hurry(seconds)
+        told["ending"] = "seconds"  # unless it comes to another
         relay = Relay(sandbox, client, steps, limit=workspace.occasion.steps)
         try:
             with _ended_when(relay.stopped, sandbox):
-                result = self._run(task, workspace, relay.port, client.model(), seconds)
+                result = self._run(task, workspace, relay.port, client.model(), until)
         finally:
             relay.close()
-            client.close()
             told.update(usage=client.usage.to_dict(), steps=steps.count)
         told["ending"] = ending = self._ending(relay, result)
         steps.end(result.output.strip()[-4000:], exit_code=result.exit_code, ending=ending)
@@ -77,7 +82,7 @@ class RecipeSolver:
             return sandbox.read(f"{self.recipe.home}/VERSION", limit=1000).decode("utf-8", "replace").strip()
         return ""
 
-    def _run(self, task: TaskSpec, workspace: Workspace, port: int, model: str, seconds: float) -> ExecResult:
+    def _run(self, task: TaskSpec, workspace: Workspace, port: int, model: str, until: float) -> ExecResult:
         address = f"http://127.0.0.1:{port}/v1"
         variables = {
             **problem_variables(task, workspace),
@@ -91,7 +96,8 @@ class RecipeSolver:
             "OPENAI_API_KEY": NO_KEY,
             "NO_PROXY": "127.0.0.1,localhost",
         }
-        return workspace.sandbox.exec(["sh", "-c", _START], cwd=workspace.path, env=variables, timeout=seconds)
+        left = max(until - time.monotonic(), 1.0)
+        return workspace.sandbox.exec(["sh", "-c", _START], cwd=workspace.path, env=variables, timeout=left)
 
     def _ending(self, relay: Relay, result: ExecResult) -> str:
         """How the episode ended, in the words of all that play."""
@@ -117,6 +123,8 @@ class RecipeSolver:
         name, tail = self.recipe.name, result.output.strip()[-4000:]
         if result.timed_out:
             raise SolverTimeout(f"{name} ran out of its {solving_seconds(task):g} s\n{tail}")
+        if relay.worn:
+            raise SolverError(f"{name} was ended after {PATIENCE} requests that were refused or made no sense\n{tail}")
         raise SolverError(f"{name} ended with exit code {result.exit_code}\n{tail}")
 
 
