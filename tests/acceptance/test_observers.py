@@ -155,6 +155,9 @@ def test_the_oracle_is_for_solvers_that_are_told(looker: Looker, lab: Lab, locat
         observed = observe(looker.task.spec, told, read_config(["observe.reader=oracle"]), store=looker.store)
     assert observed.about["files"] == ["shop/stock.py"]
     assert FILES["shop/stock.py"] in observed.text
+    with lab.workspace(looker.task.spec, located, occasion=Occasion(oracle=("not/there/yet.py",))) as told:
+        nothing = observe(looker.task.spec, told, read_config(["observe.reader=oracle"]), store=looker.store)
+    assert (nothing.text, nothing.about["notes"]) == ("", ["there is no file to show"])
 
 
 @one_backend

@@ -97,20 +97,19 @@ class _Observer:
         self._notes: list[str] = []
 
     def look(self, workspace: Workspace, tree: str, oracle: Sequence[str]) -> Observed:
-        files = list_files(workspace, tree)
+        reader, files = self._wanted.reader, list_files(workspace, tree)
         forms = Forms(workspace, self._store)
         chosen = self._chosen(files, forms, oracle)
         texts = self._compressed(chosen)
+        if not texts:
+            self._notes.append("there is no file to show")
         text, cut, left_out = shown(texts, form=self._form(), most=self._wanted.max_chars)
         about = {
-            "reader": self._wanted.reader,
-            "selector": "oracle"
-            if oracle
-            else "codemap"
-            if self._wanted.reader == "codemap"
-            else self._wanted.selector,
+            "reader": reader,
+            # These two readers choose by themselves.
+            "selector": reader if reader in ("oracle", "codemap") else self._wanted.selector,
             "compressor": self._wanted.compressor,
-            "files": [path for path in texts if path not in left_out],
+            "files": list(texts)[: len(texts) - len(left_out)],
             "of": len(files),
             "cut": cut,
             "left_out": len(left_out),
