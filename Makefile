@@ -6,6 +6,8 @@
 # clean  remove what these made
 PYTHON ?= python3
 PYTEST_ARGS ?= -n 2
+# Dependency groups of pyproject.toml; CI adds what few users want.
+GROUPS ?= dev
 VENV := .venv
 BIN := $(VENV)/bin
 INSTALLED := $(VENV)/.installed
@@ -46,5 +48,5 @@ $(INSTALLED): pyproject.toml
 	@$(PYTHON) -c 'import ensurepip, venv' || { echo "venv is missing: install python3-venv (Debian, Ubuntu)" >&2; exit 1; }
 	$(PYTHON) -m venv $(VENV)
 	$(BIN)/python -m pip install --quiet --upgrade 'pip>=25.1'
-	$(BIN)/python -m pip install --quiet --editable . --group dev
+	$(BIN)/python -m pip install --quiet --editable . $(addprefix --group ,$(GROUPS))
 	touch $@
