@@ -22,9 +22,10 @@ _TOTAL, _AT_ONCE = 256 * 2**20, 8 * 2**20
 VENDORED = frozenset({"node_modules", "vendor", "vendored", "_vendor", "third_party", "site-packages"})
 #: Written by programs, or no text: nothing in them helps to find what is wrong.
 _ENDINGS = (
-    ".min.js", ".min.css", ".map", ".lock", "-lock.json", "-lock.yaml", "pkg-info", ".sum", ".svg", ".png", ".jpg", ".jpeg",
-    ".gif", ".ico", ".webp", ".pdf", ".zip", ".gz", ".bz2", ".xz", ".whl", ".jar", ".so", ".dll", ".exe", ".bin",
-    ".woff", ".woff2", ".ttf", ".eot", ".otf", ".mo", ".pickle", ".pkl", ".npy", ".parquet", ".sqlite", ".db", ".mp3", ".mp4",
+    ".min.js", ".min.css", ".map", ".lock", "-lock.json", "-lock.yaml", "pkg-info", ".sum", ".svg", ".png", ".jpg",
+    ".jpeg", ".gif", ".ico", ".webp", ".pdf", ".zip", ".gz", ".bz2", ".xz", ".whl", ".jar", ".so", ".dll", ".exe",
+    ".bin", ".woff", ".woff2", ".ttf", ".eot", ".otf", ".mo", ".pickle", ".pkl", ".npy", ".parquet", ".sqlite", ".db",
+    ".mp3", ".mp4",
 )  # fmt: skip
 
 

@@ -16,8 +16,8 @@ from pytest_swegym.agents.observers.store import Store
 from pytest_swegym.workspace import Workspace
 
 
-#: Part of every key: changes when what is made of the same file does.
-VERSION = 1
+#: Part of every key: changes when what is made of the same files does.
+VERSION = 2
 #: Characters of a file without definitions, where definitions are shown.
 _HEAD = 1000
 #: Files whose text is in memory at once.
