@@ -27,12 +27,12 @@ AGENTS = {
     "gold": ("gold", []),
     "scripted": ("scripted:{scripts}", []),
     "model": ("openai", ["protocol=execute"]),
-    "best_of": ("best_of:4", ["protocol=execute"]),
-    "genetic": ("genetic", ["protocol=execute", "genetic.population=3", "genetic.generations=2"]),
+    "best_of": ("best_of:4", ["protocol=execute", "temperature=0.8"]),
+    "genetic": ("genetic", ["protocol=execute", "temperature=0.8", "genetic.population=3", "genetic.generations=2"]),
     "mini-swe-agent": ("command:mini-swe-agent", ["max_requests=4"]),
 }
-#: For a model that answers to the point only at once.
-SYSTEM = "Answer with one shell command inside <execute> and </execute>. When the task is done, answer <submit>."
+#: What keeps a model of this size to the point: each reply is one command.
+GRAMMAR = 'root ::= "<execute>" [^<\\n]{1,120} "</execute>"'
 END = "SWEGYM_END_OF_PATCH"
 
 
@@ -60,7 +60,7 @@ def main() -> int:
 @contextmanager
 def model(options: argparse.Namespace) -> Iterator[list[str]]:
     """The words of ``--swegym-agent`` that say which model."""
-    budget = ["reply_tokens=160", "temperature=0", "invalid_replies=2", f"system={SYSTEM}"]
+    small = ["reply_tokens=160", "temperature=0", "invalid_replies=2", f"body={json.dumps({'grammar': GRAMMAR})}"]
     if options.base_url:
         yield [f"base_url={options.base_url}", f"model={options.model}"]
         return
@@ -70,7 +70,7 @@ def model(options: argparse.Namespace) -> Iterator[list[str]]:
     with subprocess.Popen(command, cwd=ROOT, text=True, **piped) as server:
         assert server.stdout is not None
         assert server.stdin is not None
-        yield [f"base_url={server.stdout.readline().strip()}/v1", "model=smollm2", *budget]
+        yield [f"base_url={server.stdout.readline().strip()}/v1", "model=smollm2", *small]
         server.stdin.close()
 
 
