@@ -49,7 +49,10 @@ def test_a_changed_solver_has_another_identity(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("name", "message"),
     [
-        ("golden", "unknown solver 'golden'; choose from: gold, empty, predictions:FILE, command:PROGRAM, command:RECIPE"),
+        (
+            "golden",
+            "unknown solver 'golden'; choose from: gold, empty, predictions:FILE, command:PROGRAM, command:RECIPE",
+        ),
         ("nowhere:solve", "could not import 'nowhere': ModuleNotFoundError"),
         ("gone.py:solve", "no such file"),
         ("json:nope", "'json' has no 'nope'"),
