@@ -124,7 +124,7 @@ def read_config(words: Sequence[str], *, root: Path | None = None) -> AgentConfi
     for word in words:
         key, equals, value = word.partition("=")
         if equals:
-            config = _with(config, key.strip(), value.strip(), f"--swegym-agent={word}")
+            config = _with(config, key.strip(), value.strip(), f"--swegym-agent={key}")
         elif word.endswith(".toml"):
             path = (root or Path.cwd()) / Path(word).expanduser()
             for key, given in _flat(read_toml(path)):

@@ -28,7 +28,7 @@ _KEYS: Mapping[str, set[str]] = {
 #: Kinds of tools that are the agent's own.
 _TOOLS = ("function", "custom", "local_shell", "shell", "apply_patch")
 #: What a message's part may not hold unless it is all there: an address that the server would go to.
-_ADDRESSES = ("image_url", "file_url", "file_id", "url")
+_ADDRESSES = ("image_url", "audio_url", "video_url", "file_url", "file_id", "url")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -71,7 +71,7 @@ def read_request(number: int, path: str, body: str, config: AgentConfig) -> Aske
         raise ValueError("a request's body must be a JSON object")
     payload = {key: value for key, value in given.items() if key in _KEYS[path]}
     if isinstance(payload.get("tools"), list):
-        payload["tools"] = [each for each in payload["tools"] if isinstance(each, dict) and each.get("type") in _TOOLS]
+        payload["tools"] = [each for each in payload["tools"] if isinstance(each, dict) and _is_own(each)]
     if path != MODELS:
         _check_whole(payload, "messages" if path == CHAT else "input", path)
     if path in (CHAT, RESPONSES):
@@ -80,6 +80,12 @@ def read_request(number: int, path: str, body: str, config: AgentConfig) -> Aske
     options = given.get("stream_options")
     usage = isinstance(options, dict) and options.get("include_usage") is True
     return Asked(number=number, path=path, payload=payload, stream=given.get("stream") is True, usage=usage)
+
+
+def _is_own(tool: Mapping[str, Any]) -> bool:
+    """Whether the agent carries a tool out itself: a shell may also be one of the server's machines."""
+    place = tool.get("environment", {"type": "local"})
+    return tool.get("type") in _TOOLS and isinstance(place, dict) and place.get("type") == "local"
 
 
 def _check_whole(payload: Mapping[str, Any], name: str, path: str) -> None:
@@ -114,7 +120,9 @@ def _check_addresses(value: Any) -> None:
             waiting += each.values()
             for key in _ADDRESSES:
                 given = each.get(key)
-                if isinstance(given, str) and each.get("type") and not given.startswith("data:"):
+                # Servers take a part without its type too; a plain "url" alone is in what tools are called with.
+                part = key != "url" or each.get("type")
+                if isinstance(given, str) and part and not given.startswith("data:"):
                     raise ValueError(f"{key}: only data: is passed on, no address that the server would go to")
                 if isinstance(given, dict) and not str(given.get("url", "data:")).startswith("data:"):
                     raise ValueError(f"{key}: only data: is passed on, no address that the server would go to")

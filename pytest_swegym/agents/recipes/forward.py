@@ -10,8 +10,10 @@ from typing import Any
 
 from pytest_swegym.agents.model import ModelClient
 from pytest_swegym.agents.model.endpoint import Transient
+from pytest_swegym.agents.model.endpoint import sendable
 from pytest_swegym.agents.model.reply import read_reply
 from pytest_swegym.agents.recipes import asking as a
+from pytest_swegym.errors import BudgetSpent
 from pytest_swegym.errors import SwegymError
 from pytest_swegym.task.usage import Usage
 
@@ -37,7 +39,7 @@ class Forwarder(ModelClient):
             listed = {"object": "list", "data": [{"id": self.model(), "object": "model", "owned_by": "swegym"}]}
             return Answered(answer=listed, message={}, usage=Usage())
         begin = time.monotonic()
-        payload = {**asked.payload, "model": self._model_for(asked)}
+        payload = {**sendable(asked.payload), "model": self._model_for(asked)}
         answered = self._tried(lambda timeout: self._ask(asked.path, payload, timeout))
         seconds = round(time.monotonic() - begin, 6)
         answered = replace(answered, usage=self._priced(replace(answered.usage, seconds=seconds)), seconds=seconds)
@@ -45,9 +47,11 @@ class Forwarder(ModelClient):
         return answered
 
     def answers(self) -> bool:
-        """Whether the server answers a plain request now."""
+        """Whether the server answers a plain request now; who has no budget left cannot say that it does not."""
         try:
             self.chat([{"role": "user", "content": "Say yes."}], reply_tokens=8)
+        except BudgetSpent:
+            return True
         except SwegymError:
             return False
         return True

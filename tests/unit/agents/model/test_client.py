@@ -48,6 +48,12 @@ def client(fake: FakeModel, notes: list[Any] | None = None, **keys: object) -> M
     return ModelClient(read_config(fake.words(**keys)), note=note)
 
 
+def test_a_key_that_was_given_as_a_word_is_not_shown() -> None:
+    with pytest.raises(ConfigError, match=r"--swegym-agent=api_key: there is no 'api_key'.*api_key_env") as caught:
+        read_config([f"api_key={KEY}"])
+    assert KEY not in str(caught.value)
+
+
 def test_a_reply_and_what_it_came_to(fake: FakeModel) -> None:
     fake.replies = ["Hello!"]
     fake.usage = {"prompt_tokens": 1000, "completion_tokens": 10, "prompt_tokens_details": {"cached_tokens": 600}}

@@ -58,6 +58,8 @@ def test_the_configuration_wins() -> None:
         ({"input": {"a": 1}}, a.RESPONSES, "input must be a list of objects"),
         ("[" * 200_000, a.CHAT, "nested too deep"),
         ({"messages": [{"content": [{"type": "image_url", "image_url": {"url": "http://a"}}]}]}, a.CHAT, "only data:"),
+        ({"messages": [{"content": [{"image_url": "http://a"}]}]}, a.CHAT, "only data:"),
+        ({"messages": [{"content": [{"type": "video_url", "video_url": {"url": "file:///a"}}]}]}, a.CHAT, "only data:"),
         ({"input": [{"content": [{"type": "input_image", "image_url": "http://a"}]}]}, a.RESPONSES, "only data:"),
         ({"input": [{"content": [{"type": "input_file", "file_id": "f-1"}]}]}, a.RESPONSES, "only data:"),
     ],
@@ -65,6 +67,12 @@ def test_the_configuration_wins() -> None:
 def test_what_is_not_passed_on_says_why(body: Any, path: str, message: str) -> None:
     with pytest.raises(ValueError, match=message):
         read(body, path)
+
+
+def test_a_shell_on_the_servers_side_is_not_passed_on() -> None:
+    tools = [{"type": "shell", "environment": {"type": "local"}}, {"type": "local_shell"}]
+    hosted = [{"type": "shell", "environment": each} for each in ({"type": "container_auto"}, None, "container_auto")]
+    assert read({"input": "hello", "tools": [*hosted, *tools]}, a.RESPONSES).payload["tools"] == tools
 
 
 def test_a_picture_that_is_all_there_goes_on() -> None:
