@@ -103,12 +103,12 @@ def _function(call: Mapping[str, Any]) -> tuple[str, Any]:
 
 def _ids(reply: Reply) -> list[str]:
     """An id for each call: the server's, unless it has none or gives it twice."""
-    ids: list[str] = []
+    ids: dict[str, None] = {}
+    free = (name for name in map("call_{}".format, itertools.count()) if name not in ids)
     for call in reply.calls:
         given = call.get("id")
-        free = (f"call_{number}" for number in itertools.count() if f"call_{number}" not in ids)
-        ids.append(given if isinstance(given, str) and given and given not in ids else next(free))
-    return ids
+        ids[given if isinstance(given, str) and given and given not in ids else next(free)] = None
+    return list(ids)
 
 
 def _text(name: str, arguments: Any) -> str:

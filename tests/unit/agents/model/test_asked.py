@@ -77,3 +77,9 @@ def test_plain_text_is_one_action() -> None:
     empty = read_asked(reply(" "), EXECUTE)
     assert empty.message == {"role": "assistant", "content": "(empty)"}
     assert "empty" in empty.wrong
+
+
+def test_very_many_calls_of_one_id_each_get_their_own() -> None:
+    one = {"id": "same", "function": {"name": "bash", "arguments": '{"command": "ls"}'}}
+    asked = read_asked(reply("", [one] * 10_000), TOOLS)
+    assert len({step.call_id for step in asked.steps}) == len(asked.steps) == 10_000
