@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 from typing import Any
 
+from pytest_swegym._support.redact import bare_urls
 from pytest_swegym._support.redact import redact
 from pytest_swegym._support.text import one_line
 from pytest_swegym.errors import ConfigError
@@ -132,9 +133,13 @@ def plain_settings(settings: Settings) -> dict[str, Any]:
         if settings.source(name) == "default":
             continue
         if isinstance(value, tuple):
-            value = ["body=(left out)" if str(word).startswith("body=") else str(word) for word in value]
+            value = [_plain_word(str(word)) for word in value]
         chosen[name] = str(value) if isinstance(value, Path) else value
     return chosen
+
+
+def _plain_word(word: str) -> str:
+    return "body=(left out)" if word.partition("=")[0].strip() == "body" else bare_urls(word)
 
 
 def shortened(action: str) -> str:

@@ -21,6 +21,7 @@ from pytest_swegym.settings import Settings
 
 
 KEY = "ghp" + "_Zq8wT3vN1mK7pR5yB2cX9dF4gH6jL0sAeUiO"
+AGENT = ("model=small", 'body={"a": 1}', 'body ={"a": 1}', "base_url=http://user:pass@host/v1")
 
 
 @pytest.fixture
@@ -108,11 +109,11 @@ def test_what_was_said_is_left_out_of_notes(recorder: Recorder) -> None:
 
 def test_settings_as_they_were_chosen() -> None:
     settings = replace(
-        Settings(solver="openai:small", agent=("model=small", 'body={"a": 1}'), output=Path("out"), jobs=2),
+        Settings(solver="openai:small", agent=AGENT, output=Path("out"), jobs=2),
         sources={"solver": "option", "agent": "ini", "output": "option", "jobs": "default"},
     )
     assert plain_settings(settings) == {
         "solver": "openai:small",
-        "agent": ["model=small", "body=(left out)"],
+        "agent": ["model=small", "body=(left out)", "body=(left out)", "base_url=http://host/v1"],
         "output": "out",
     }
