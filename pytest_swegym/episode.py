@@ -239,6 +239,11 @@ class Attempt:
 
     def _solve(self, workspace: Workspace) -> tuple[str, bytes | None]:
         prepared = self.checkout()
+        if (folder := self.occasion.folder) is not None:
+            try:
+                folder.mkdir(parents=True, exist_ok=True)
+            except OSError as error:
+                raise InfraError(f"the attempt's folder cannot be made: {error}") from error
         given = prepared.task if getattr(self._solver, "trusted", False) else prepared.task.spec
         limit = self.task.spec.limits.solve_timeout
         patch = checked(in_time(lambda: self._solver(given, workspace), limit, workspace))  # type: ignore[arg-type]

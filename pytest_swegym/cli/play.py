@@ -84,6 +84,8 @@ def main(options: argparse.Namespace) -> int:
     task = _timed(_pick(chosen_tasks(options), options.task), options, alone=solver.player.alone)
     run_id = time.strftime("%Y%m%d-%H%M%S")
     store = ResultStore(root=chosen(options, "output") or Path("swegym-results") / run_id)
+    if any(store.folder(task.id).glob("*")):
+        raise ConfigError(f"--output={store.root} holds an attempt at {task.id} already; choose another folder")
     graders = {"judge": chosen_function(options, "judge"), "check_writer": chosen_function(options, "check-writer")}
     lab = open_lab(options, tools=tools, grades=GradeCache.default(), **graders)
     try:

@@ -64,9 +64,12 @@ def _check_output(config: pytest.Config) -> None:
     if not os.access(folder, os.W_OK | os.X_OK):
         raise pytest.UsageError(f"--swegym-output={folder}: not writable; choose another folder")
     if not settings.resume:
-        if any(folder.glob("attempts/*/record.json")):
+        from pytest_swegym.results.events import EVENTS
+
+        # Also one in which nothing has finished: what its solver was answered so far would be lost, and asked again.
+        if (folder / EVENTS).exists() or any(folder.glob("attempts/*")):
             way_out = "add --swegym-resume to continue that run, or choose another folder"
-            raise pytest.UsageError(f"--swegym-output={folder} holds finished attempts; {way_out}")
+            raise pytest.UsageError(f"--swegym-output={folder} holds a run; {way_out}")
         return
     from pytest_swegym.results import ResultStore
 

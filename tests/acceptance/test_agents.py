@@ -189,6 +189,9 @@ def test_a_pipe_that_ends_forfeits(rows: Path) -> None:
     assert "The command was not finished; it is dropped." in done.stdout
     assert "submit your work (s), forfeit (f)" in done.stdout
     assert "Forfeited" in done.stdout
+    again = subprocess.run(command(rows), input=":submit\n", capture_output=True, text=True)
+    assert again.returncode == 4
+    assert "holds an attempt at calc-1 already; choose another folder" in again.stderr
 
 
 @one_backend

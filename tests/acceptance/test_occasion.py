@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -12,6 +13,7 @@ from pytest_swegym.lab import Lab
 from pytest_swegym.task import AttemptRecord
 from pytest_swegym.task import Task
 from pytest_swegym.task import TaskSpec
+from pytest_swegym.workspace import Occasion
 from pytest_swegym.workspace import Workspace
 
 
@@ -53,6 +55,16 @@ def test_a_graded_solver_searches_by_the_reward_and_its_record_says_so(task: Tas
     assert search.rewards == (0.0, 1.0)
     assert record.resolved
     assert record.extra["graded_looks"] == 2
+
+
+def test_the_folder_of_an_attempt_is_there_when_its_solver_begins(task: Task, lab: Lab, tmp_path: Path) -> None:
+    def solve(spec: TaskSpec, workspace: Workspace) -> None:
+        assert workspace.occasion.folder is not None
+        (workspace.occasion.folder / "notes.txt").write_text("begun")
+
+    folder = tmp_path / "attempts" / "calc-1"
+    Attempt(task, solve, lab, reward=lambda spec, grade: 0.0, occasion=Occasion(folder=folder)).record()
+    assert (folder / "notes.txt").read_text() == "begun"
 
 
 def test_an_oracle_solver_knows_the_paths_of_the_solution_only(task: Task, lab: Lab) -> None:

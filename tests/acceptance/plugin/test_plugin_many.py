@@ -151,6 +151,13 @@ def test_resume_tries_infra_errors_and_damaged_records_again(
 
 def test_resume_needs_a_folder(project: pytest.Pytester, rows: Write) -> None:
     rows("calc-1")
+    kept = project.path / "killed" / "attempts" / "calc-1" / "replies.jsonl"
+    kept.parent.mkdir(parents=True)
+    kept.write_text("{}\n")
+    result = project.runpytest("--swegym-tasks=rows.jsonl", "--swegym-solver=gold", "--swegym-output=killed")
+    assert result.ret == 4
+    result.stderr.fnmatch_lines(["*--swegym-output=*killed holds a run; add --swegym-resume to continue*"])
+    assert kept.read_text() == "{}\n"
     result = project.runpytest("--swegym-tasks=rows.jsonl", "--swegym-solver=gold", "--swegym-resume")
     assert result.ret == pytest.ExitCode.USAGE_ERROR
     result.stderr.fnmatch_lines(["*--swegym-resume*--swegym-output=DIR*"])
