@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from pytest_swegym._support.text import one_line
+from pytest_swegym.results.spending import steps_of
 from pytest_swegym.task import F2P_OK
 from pytest_swegym.task import P2P_OK
 from pytest_swegym.task import AttemptRecord
@@ -54,7 +55,8 @@ def failure_of(record: AttemptRecord) -> str:
     """Why the attempt failed, one of :data:`FAILURES`; empty if it resolved its task.
 
     Whose fault it was comes first: the machinery's, then a bent verdict. A used-up budget explains whatever else is
-    wrong, an empty patch too. ``timeout`` is the solver's or the tests'; ``wrong`` was graded and does not hold.
+    wrong, an empty patch too; so is a tree that was handed in after an episode without a step. ``timeout`` is the
+    solver's or the tests'; ``wrong`` was graded and does not hold.
     """
     if record.resolved:
         return ""
@@ -65,22 +67,24 @@ def failure_of(record: AttemptRecord) -> str:
         return "budget"
     if by_verdict:
         return by_verdict
-    if not record.patch.strip() and not record.tree:
+    if not record.patch.strip() and (not record.tree or steps_of(record) == 0):
         return "no edit"
     return "does not apply" if record.verdict is Verdict.INVALID_PATCH else "wrong"
 
 
 def detail_of(record: AttemptRecord) -> str:
-    """More of the same in a few words: which budget, what a wrong patch fixes and breaks, else the first reason."""
+    """More of the same in a few words: which budget, what a wrong patch fixes and breaks, whether the episode ended for
+    its invalid replies, else the first reason."""
     failure = failure_of(record)
     if failure == "budget":
         return str(record.extra["ending"])
     if failure == "timeout":
         return "the solver" if record.error_stage == "solve" else "the tests"
+    invalid = "invalid replies" if record.extra.get("ending") == "invalid_replies" else ""
     if failure in ("", "no edit"):
-        return ""
+        return invalid if failure else ""
     reason = one_line((record.reasons or ("",))[0].split("\n")[0], 200)
-    return (_wrong(record) or reason) if failure == "wrong" else reason
+    return ", ".join(filter(None, (_wrong(record) or reason, invalid))) if failure == "wrong" else reason
 
 
 def _wrong(record: AttemptRecord) -> str:

@@ -147,13 +147,14 @@ def write_run_reports(folder: Path, records: Iterable[AttemptRecord], log_of: Ca
     for model in sorted({record.solver for record in ordered}):
         own = [record for record in ordered if record.solver == model]
         entries = [record_entry(record, b"" if record.resolved else log_of(record.key)) for record in own]
-        path = folder / f"{path_name(model)}.{folder.resolve().name}.json"
+        path = folder / f"{path_name(model)}.{path_name(folder.resolve().name)}.json"
         write_json(path, run_report([entry for entry in entries if entry], ids))
 
 
 def path_name(model: str) -> str:
-    """A model's name as the harness makes a part of a path of it."""
-    name = re.sub(r"[\0-\x1f]", "_", model.replace("/", "__"))[-150:]
+    """A model's name as the harness makes a part of a path of it; what file systems and stores of artifacts refuse
+    becomes ``_``."""
+    name = re.sub(r'[\0-\x1f\x7f:"<>|*?\\]', "_", model.replace("/", "__"))[-150:]
     return "_" if name in (".", "..") else name or "None"
 
 

@@ -104,13 +104,16 @@ def test_one_summary_for_each_solver(tmp_path: Path) -> None:
         store.write(record)
     write_run_reports(store.root, [RECORD, other], store.log)
     found = {path.name: json.loads(path.read_text()) for path in store.root.glob("*.json")}
-    assert set(found) == {"a__b.py:solve.run.json", "gold.run.json"}
+    assert set(found) == {"a__b.py_solve.run.json", "gold.run.json"}
     assert found["gold.run.json"]["resolved_ids"] == ["r-2"]
     assert found["gold.run.json"]["incomplete_ids"] == ["r-1"]
     assert json.loads((store.folder("r-2") / "report.json").read_text())["r-2"]["resolved"]
 
 
-@pytest.mark.parametrize(("model", "name"), [("a/b", "a__b"), ("a\nb", "a_b"), ("", "None"), ("..", "_"), (".", "_")])
+@pytest.mark.parametrize(
+    ("model", "name"),
+    [("a/b", "a__b"), ("a\nb", "a_b"), ("", "None"), ("..", "_"), (".", "_"), ('a:b"<>|*?\\c', "a_b_______c")],
+)
 def test_a_model_is_one_part_of_a_path(model: str, name: str) -> None:
     assert path_name(model) == name
 
