@@ -107,7 +107,7 @@ def test_two_runs_are_compared(open_page: Open, url: Url, two_runs: Path) -> Non
     lost = page.locator(".change-lost .name").all_text_contents()
     assert set(lost) == {change.instance_id for change in found.lost}
     page.click(".change-lost a >> nth=0")
-    assert page.text_content("h1") == lost[0]
+    page.wait_for_selector(f"h1:text-is('{lost[0]}')")
 
 
 def test_the_keyboard_is_enough(open_page: Open, url: Url, two_runs: Path) -> None:
