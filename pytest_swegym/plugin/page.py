@@ -36,7 +36,8 @@ def pytest_swegym_attempt_started(item: pytest.Item) -> None:
 @pytest.hookimpl(trylast=True)
 def pytest_swegym_attempt_event(item: pytest.Item) -> None:
     """A run that is killed has a page of what had happened a few seconds before."""
-    page_of(item.config).refresh()
+    if needs_solver(item):
+        page_of(item.config).refresh()
 
 
 @pytest.hookimpl(trylast=True)
