@@ -8,6 +8,7 @@ from dataclasses import field
 from typing import Any
 
 from pytest_swegym._support.text import one_line
+from pytest_swegym.results.spending import money
 
 
 #: The stage that follows one that ended.
@@ -135,8 +136,8 @@ class Board:
 
 
 def spent(tokens: int, cost: float | None) -> list[str]:
-    """``["12.3k tokens", "$0.02"]``, as far as there is something to say."""
-    return [f"{amount(tokens)} tokens"] * bool(tokens) + ([money(cost)] if cost is not None else [])
+    """``["12.3k tokens", "cost 0.02"]``, as far as there is something to say."""
+    return [f"{amount(tokens)} tokens"] * bool(tokens) + ([f"cost {money(cost)}"] if cost is not None else [])
 
 
 def amount(count: float) -> str:
@@ -145,10 +146,6 @@ def amount(count: float) -> str:
         if count >= size:
             return f"{count / size:.1f}{unit}"
     return f"{count:.0f}"
-
-
-def money(cost: float) -> str:
-    return f"${cost:.2f}" if cost >= 1 or not cost else f"${cost:.4f}"
 
 
 def duration(seconds: float) -> str:

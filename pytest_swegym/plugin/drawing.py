@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from pytest_swegym.plugin.board import amount
 from pytest_swegym.plugin.board import duration
-from pytest_swegym.plugin.board import money
+from pytest_swegym.results.spending import money
 
 
 if TYPE_CHECKING:
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 
 #: From which width on a line has its columns.
-_TIME, _COST, _ACTION = 40, 64, 84
+_TIME, _COST, _ACTION = 40, 68, 88
 
 
 class Drawing:
@@ -60,13 +60,13 @@ class Drawing:
         spends = any(each.tokens or each.cost for each in running)
         if width >= _COST and spends:
             table.add_column(width=7, no_wrap=True, justify="right")
-            table.add_column(width=8, no_wrap=True, justify="right")
+            table.add_column(width=12, no_wrap=True, justify="right")
         if width >= _ACTION:
             table.add_column(no_wrap=True, style="dim")
         for each in running:
             cells = [str(self._spinner.render(now)), each.key, each.doing, duration(now - each.since)]
             if spends:
-                cells += [f"{amount(each.tokens)}t", "" if each.cost is None else money(each.cost)]
+                cells += [f"{amount(each.tokens)}t", "" if each.cost is None else f"cost {money(each.cost)}"]
             cells.append(each.action)
             table.add_row(*(Text(cell, overflow="ellipsis") for cell in cells[: len(table.columns)]))
         return table

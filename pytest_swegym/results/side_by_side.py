@@ -9,6 +9,7 @@ from collections.abc import Mapping
 from collections.abc import Sequence
 from dataclasses import asdict
 from dataclasses import dataclass
+from fractions import Fraction
 from typing import Any
 
 from pytest_swegym.results.compare import ALPHA
@@ -19,6 +20,7 @@ from pytest_swegym.results.compare import compare
 from pytest_swegym.results.sides import Played
 from pytest_swegym.results.sides import Side
 from pytest_swegym.results.spending import money
+from pytest_swegym.task import Usage
 
 
 FORMAT = "swegym.comparison/1"
@@ -99,11 +101,12 @@ class SideBySide:
 
     def _instances(self, everything: bool) -> Iterator[Table]:
         names = sorted({name for side in self.sides for name in side.tally.instances})
-        rows = [(name, *(_cell(side, name) for side in self.sides)) for name in names]
-        other = [row for row in rows if len(set(row[1:])) > 1]
+        rows = {name: (name, *(_cell(side, name) for side in self.sides)) for name in names}
+        alike = {name for name in names if len({_shares(side, name) for side in self.sides}) == 1}
+        other = [row for name, row in rows.items() if name not in alike]
         yield from _filled(f"not the same in all runs: {len(other)}", ("instance", *self.letters), other)
         if everything:
-            same = [row for row in rows if len(set(row[1:])) == 1]
+            same = [row for name, row in rows.items() if name in alike]
             yield from _filled(f"same: {len(same)}", ("instance", *self.letters), same)
 
 
@@ -125,6 +128,14 @@ def _number(played: Played, name: str) -> str:
     return "-" if value is None else _COLUMNS[name](value)
 
 
+def _shares(side: Side, name: str) -> frozenset[tuple[str, Fraction]] | None:
+    """Each verdict's share of the attempts, as two runs are held against each other by; ``None`` without attempts."""
+    found = side.tally.instances.get(name)
+    if found is None:
+        return None
+    return frozenset((verdict, Fraction(count, found.attempts)) for verdict, count in found.verdicts.items() if count)
+
+
 def _cell(side: Side, name: str) -> str:
     """How often the instance was resolved, and why it was not."""
     found = side.tally.instances.get(name)
@@ -140,11 +151,11 @@ def _cell(side: Side, name: str) -> str:
 def _totals(sides: Sequence[Side]) -> Iterator[tuple[str, ...]]:
     """A row for each thing that some run tells."""
     told: dict[str, Callable[[Side], str | None]] = {
-        "cost": lambda side: _money(side.spent.usage.cost if side.spent.usage else None),
+        "cost": lambda side: _money(usage.cost if (usage := _called(side)) else None),
         "cost per attempt": lambda side: _money(side.spent.cost_per_attempt),
         "cost per resolved instance": lambda side: _money(side.spent.cost_per_resolved),
-        "requests": lambda side: f"{side.spent.usage.requests:,}" if side.spent.usage else None,
-        "tokens": lambda side: f"{side.spent.usage.tokens:,}" if side.spent.usage else None,
+        "requests": lambda side: f"{usage.requests:,}" if (usage := _called(side)) else None,
+        "tokens": lambda side: f"{usage.tokens:,}" if (usage := _called(side)) else None,
         "median steps": lambda side: f"{side.spent.steps:g}" if side.spent.steps is not None else None,
         "median seconds": lambda side: f"{side.spent.seconds:.1f}" if side.spent.seconds is not None else None,
     }
@@ -152,6 +163,12 @@ def _totals(sides: Sequence[Side]) -> Iterator[tuple[str, ...]]:
         cells = [value(side) for side in sides]
         if any(cell is not None for cell in cells):
             yield title, *(cell or "-" for cell in cells)
+
+
+def _called(side: Side) -> Usage | None:
+    """What the run's model calls came to; ``None`` if it made none."""
+    usage = side.spent.usage
+    return usage if usage is not None and usage.requests else None
 
 
 def _money(cost: float | None) -> str | None:

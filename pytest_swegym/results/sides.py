@@ -105,7 +105,7 @@ def _from_records(records: Sequence[AttemptRecord], counted: RunTally) -> Side:
 
 
 def _played(records: Sequence[AttemptRecord]) -> Played:
-    told = [usage for record in records if (usage := usage_of(record)) is not None]
+    told = [usage for record in records if (usage := usage_of(record)) is not None and usage.requests]
     return Played(
         reward=_mean(record.reward for record in records),
         steps=_mean(steps_of(record) for record in records),

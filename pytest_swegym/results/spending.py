@@ -90,13 +90,14 @@ def spending(records: Collection[AttemptRecord]) -> Spending:
 def spending_lines(found: Spending) -> Iterator[str]:
     """The same in words, a line for each thing that is known."""
     usage = found.usage
-    if usage is not None:
+    # What called no model has no tokens, rather than none.
+    if usage is not None and usage.requests:
         cached = f" ({usage.cached_tokens:,} of them cached)" if usage.cached_tokens else ""
         yield (
             f"model: {usage.requests:,} requests, {usage.prompt_tokens:,} tokens sent{cached},"
             f" {usage.completion_tokens:,} received, {usage.seconds:.1f} s"
         )
-    if usage is not None and usage.cost is not None:
+    if usage is not None and usage.requests and usage.cost is not None:
         parts = [f"cost: {money(usage.cost)}"]
         parts += [f"{money(found.cost_per_attempt)} per attempt"] if found.cost_per_attempt is not None else []
         per = found.cost_per_resolved

@@ -35,7 +35,9 @@ def explain(record: AttemptRecord) -> str:
     text = f"{record.key}: {record.verdict.value}"
     if counts:
         text += f", {', '.join(counts)}"
-    reasons = "; ".join(one_line(reason, 1000) for reason in record.reasons[:3])
+    # A single list was just named: its reasons need not say it again.
+    named = f"{counts[0].split()[1]}: " if len(counts) == 1 else ""
+    reasons = "; ".join(one_line(reason.removeprefix(named), 1000) for reason in record.reasons[:3])
     if record.compat and record.disagrees:
         text += f" (the SWE-bench harness would say {'resolved' if record.compat.resolved else 'unresolved'})"
     return text if record.resolved or not reasons else f"{text}: {reasons}"

@@ -160,7 +160,7 @@ def _present(event: dict[str, Any]) -> dict[str, Any]:
     }
 
 
-def count_steps(folder: Path) -> int:
-    """How many steps a trajectory has, without parsing it."""
-    data, _ = read_some(folder, TRAJECTORY, FILE_LIMIT)
-    return data.count(b'\n{"event": "step"')
+def count_steps(folder: Path) -> int | None:
+    """How many steps a trajectory has, without parsing it; ``None`` if there is none."""
+    data, size = read_some(folder, TRAJECTORY, FILE_LIMIT)
+    return data.count(b'\n{"event": "step"') if size >= 0 else None

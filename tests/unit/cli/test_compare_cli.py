@@ -92,6 +92,15 @@ def test_more_than_two_are_held_against_the_first(runs: list[str], capsys: pytes
     assert "\nC against A:\n" in text
 
 
+def test_another_reason_alone_is_no_difference(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    runs = [keep(tmp_path / end, record("i1", U, ending=end)) for end in ("steps", "submit", "cost")]
+    assert main(["compare", *runs, "--all"]) == 0
+    text = capsys.readouterr().out
+    assert "not the same in all runs" not in text
+    same = columns(text[text.index("same: 1") :], "i1")
+    assert [cell.strip() for cell in same] == ["i1", "0/1 budget", "0/1 wrong", "0/1 budget"]
+
+
 def test_for_programs(runs: list[str], capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["compare", *runs, "--format=json"]) == 0
     told = json.loads(capsys.readouterr().out)

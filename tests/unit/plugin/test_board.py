@@ -10,7 +10,6 @@ from hypothesis import strategies as st
 from pytest_swegym.plugin.board import Board
 from pytest_swegym.plugin.board import amount
 from pytest_swegym.plugin.board import duration
-from pytest_swegym.plugin.board import money
 
 
 USAGE = {"prompt_tokens": 1000, "completion_tokens": 500, "cost": 0.25}
@@ -41,16 +40,16 @@ def test_a_run_from_its_begin_to_its_end() -> None:
     assert (
         board.at_work(162.0) == "running: calc-1 (solve 7, 1:02), calc-2 (checkout, 1:00); 1/4 done, 1 resolved (100%)"
     )
-    assert board.totals(162.0) == "1/4 done, 1 resolved (100%), 2 running, 900 tokens, $0.1000, 1:02"
+    assert board.totals(162.0) == "1/4 done, 1 resolved (100%), 2 running, 900 tokens, cost 0.10, 1:02"
     told = board.hear(
         {"event": "attempt_finished", "attempt": "calc-1", "verdict": "unresolved", "resolved": False, "reward": 0.0,
          "failure": "wrong", "steps": 9, "seconds": 61.5, "usage": USAGE}
     )  # fmt: skip
-    facts = "unresolved (wrong), reward 0.00, 9 steps, 1.5k tokens, $0.2500, 1:01"
+    facts = "unresolved (wrong), reward 0.00, 9 steps, 1.5k tokens, cost 0.25, 1:01"
     assert told == f"calc-1: {facts}; 2/4 done, 1 resolved (50%)"
     # What an earlier run had made took no time in this one: of three, one took a minute.
     assert board.seconds_left(160.0) == 120.0
-    assert board.totals(160.0) == "2/4 done, 1 resolved (50%), 1 running, 1.5k tokens, $0.2500, 1:00, about 2:00 left"
+    assert board.totals(160.0) == "2/4 done, 1 resolved (50%), 1 running, 1.5k tokens, cost 0.25, 1:00, about 2:00 left"
 
 
 def test_candidates_of_a_search_are_told_apart() -> None:
@@ -80,7 +79,6 @@ def test_the_rate_leaves_out_what_the_machinery_lost() -> None:
 
 def test_numbers_are_short() -> None:
     assert [amount(value) for value in (0, 950, 12_345, 4_100_000)] == ["0", "950", "12.3k", "4.1M"]
-    assert [money(value) for value in (0, 0.0123, 12.3456)] == ["$0.00", "$0.0123", "$12.35"]
     assert [duration(value) for value in (-1, 7.9, 750, 11_100)] == ["0:00", "0:07", "12:30", "3:05:00"]
 
 

@@ -124,6 +124,8 @@ def test_pass_at_k_averages_over_tasks_tried_often_enough() -> None:
 def test_words_of_a_record() -> None:
     assert explain(RECORD) == "calc-1: resolved, 1/1 FAIL_TO_PASS"
     assert explain(WRONG) == "calc-2: unresolved, 1/2 FAIL_TO_PASS: 1 of 2 fail"
+    named = replace(WRONG, reasons=("FAIL_TO_PASS: 1 of 2 do not pass: a (failed)",))
+    assert explain(named) == "calc-2: unresolved, 1/2 FAIL_TO_PASS: 1 of 2 do not pass: a (failed)"
     assert outcome_table(WRONG).splitlines() == [
         "FAIL_TO_PASS: 1 of 2 hold",
         "  failed   t::b",

@@ -86,6 +86,13 @@ def test_what_hooks_wrote_does_not_break_it(told: dict[str, Any]) -> None:
     assert list(spending_lines(found))[1:] == []
 
 
+def test_an_attempt_of_no_step_has_0_and_without_requests_nothing_is_said_of_a_model() -> None:
+    none = {"requests": 0, "prompt_tokens": 0, "cached_tokens": 0, "completion_tokens": 0, "seconds": 0.0, "cost": 0.0}
+    found = spending([replace(record(1), extra={"usage": none, "steps": 0})])
+    assert found.steps == 0.0
+    assert list(spending_lines(found)) == ["median per attempt: 0 steps, 2.0 s"]
+
+
 def test_the_summary_tells_it() -> None:
     summary = summarize(PRICED)
     data = json.loads(json.dumps(summary.to_dict()))

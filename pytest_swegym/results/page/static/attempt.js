@@ -56,8 +56,8 @@ class Attempt {
       ["Reward", row.reward === null ? "\u2013" : `${reward(row.reward)}${record.reward_name && record.reward_name !== "resolved" ? ` (${record.reward_name})` : ""}`],
       ["F2P", passed(row.f2p)], ["P2P", passed(row.p2p)],
       ["Patch", row.patch && row.patch[0] ? `${plural(row.patch[0], "file")} +${row.patch[1]} \u2212${row.patch[2]}` : "none"],
-      ["Steps", row.steps ? count(row.steps) : null], ["Tokens", known(row.tokens) ? short(row.tokens) : null], ["Cost", known(row.cost) ? money(row.cost) : null],
-      ["Time", known(row.seconds) ? seconds(row.seconds) : null], ["Solver", row.solver], ["Sandbox", record.sandbox], ["Started", when(row.started)],
+      ["Steps", known(row.steps) ? count(row.steps) : null], ["Tokens", known(row.tokens) ? short(row.tokens) : null], ["Cost", known(row.cost) ? money(row.cost) : null],
+      ["Time", known(row.seconds) ? seconds(row.seconds) : null], ["Run", row.run], ["Solver", row.solver], ["Sandbox", record.sandbox], ["Started", when(row.started)],
     ].filter(([, value]) => value);
     const stages = Object.entries(row.stages || {});
     put(this.head,
@@ -152,7 +152,7 @@ class Attempt {
         h("code", {}, told.error ? firstLine(String(told.error)) : ""), h("span", { class: "facts" },
           known(told.score) ? h("span", { class: "fact" }, `score ${reward(told.score)}`) : null, told.tests && known(told.tests.run) ? h("span", { class: "fact" }, `tests: ${count(told.tests.fixed)} fixed, ${count(told.tests.broken)} broken`) : null, told.ending ? h("span", { class: "fact" }, words(String(told.ending))) : null,
           candidate.steps ? h("span", { class: "fact" }, plural(candidate.steps.events.filter((event) => event.event === "step").length, "step")) : null,
-          usage.requests && known(usage.prompt_tokens) ? h("span", { class: "fact" }, `${short(usage.prompt_tokens + (usage.completion_tokens || 0))} tok`) : null, known(usage.cost) ? h("span", { class: "fact" }, money(usage.cost)) : null,
+          usage.requests && known(usage.prompt_tokens) ? h("span", { class: "fact" }, `${short(usage.prompt_tokens + (usage.completion_tokens || 0))} tok`) : null, known(usage.cost) ? h("span", { class: "fact" }, `cost ${money(usage.cost)}`) : null,
           known(told.seconds) ? h("span", { class: "fact" }, seconds(told.seconds)) : null)), body);
       // While a search goes on this is drawn again and again: what was opened stays open.
       if (this.unfolded.has(candidate.name)) place.open = true;

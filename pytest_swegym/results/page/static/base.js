@@ -81,10 +81,13 @@ function seconds(value) {
   return `${Math.floor(minutes / 60)} h ${minutes % 60} min`;
 }
 
+const cents = new Intl.NumberFormat("en-US", { minimumFractionDigits: 2, maximumFractionDigits: 2 });
+
+/** A cost in whatever unit its prices have, as the summary and the tables on a terminal write it. */
 function money(value) {
   if (!known(value)) return "\u2013";
-  if (value === 0) return "$0";
-  return `$${Math.abs(value) < 0.01 ? value.toPrecision(2) : value.toFixed(value < 1 ? 3 : 2)}`;
+  if (value === 0 || value >= 0.1) return cents.format(value);
+  return value >= 0.0001 ? String(Number(value.toPrecision(2))) : value.toExponential(1);
 }
 
 const percent = (value) => (known(value) ? `${(value * 100).toFixed(1)}%` : "\u2013");

@@ -16,7 +16,7 @@ const COLUMNS = [
   { name: "reward", title: "Reward", value: (row) => row.reward, cell: (row) => reward(row.reward) },
   { name: "f2p", title: "F2P", value: (row) => (row.f2p ? row.f2p[0] / row.f2p[1] : null), cell: (row) => passed(row.f2p) },
   { name: "p2p", title: "P2P", value: (row) => (row.p2p ? row.p2p[0] / row.p2p[1] : null), cell: (row) => passed(row.p2p) },
-  { name: "steps", title: "Steps", value: (row) => row.steps || null, cell: (row) => (row.steps ? count(row.steps) : "\u2013") },
+  { name: "steps", title: "Steps", value: (row) => row.steps, cell: (row) => count(row.steps) },
   { name: "tokens", title: "Tokens", value: (row) => row.tokens, cell: (row) => short(row.tokens) },
   { name: "cost", title: "Cost", value: (row) => row.cost, cell: (row) => money(row.cost) },
   { name: "seconds", title: "Time", value: (row) => row.seconds, cell: (row) => seconds(row.seconds) },
@@ -108,7 +108,7 @@ class Overview {
   /** Columns that tell nothing here. */
   hide(all) {
     const none = { run: store.runs.length < 2, attempt: !all.some((row) => row.attempt), solver: new Set(all.map((row) => row.solver)).size < 2 };
-    for (const name of ["steps", "tokens", "cost", "p2p"]) none[name] = !all.some((row) => known(row[name]) ? row[name] : row[name]);
+    for (const name of ["steps", "tokens", "cost", "p2p"]) none[name] = !all.some((row) => (name === "steps" ? known(row.steps) : row[name]));
     for (const [name, hidden] of Object.entries(none)) this.grid.table.classList.toggle(`no-${name}`, hidden);
   }
 

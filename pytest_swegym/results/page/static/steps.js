@@ -60,7 +60,7 @@ class Steps {
   card(event, open) {
     if (event.event === "step") return this.step(event, open);
     if (event.event === "begin") return this.plain("Task", [event.text ? block(event.text, { label: "What the solver was told", lines: 16 }) : null], open);
-    if (event.event === "note") return this.note(event.said || {});
+    if (event.event === "note") return this.note(event.said || {}, open);
     if (event.event === "end") return this.plain("End", [h("p", {}, badge(String(event.said.verdict || "")), ` reward ${reward(event.said.reward)}`, event.said.error_stage ? ` \u00b7 failed in ${event.said.error_stage}` : "")], true);
     return this.plain(event.event || "event", [json(event.said)], false);
   }
@@ -69,9 +69,9 @@ class Steps {
     return h("li", { class: "event" }, h("details", { class: "step quietly", open }, h("summary", {}, h("b", {}, title)), h("div", { class: "inside" }, parts)));
   }
 
-  note(said) {
+  note(said, open) {
     const name = Object.keys(said)[0] || "note", value = said[name] ?? {};
-    if (name === "prompt") return this.plain("What the model was told first", [value.system ? block(String(value.system), { label: "System message" }) : null, value.user ? block(String(value.user), { label: "First message" }) : null], false);
+    if (name === "prompt") return this.plain("What the model was told first", [value.system ? block(String(value.system), { label: "System message" }) : null, value.user ? block(String(value.user), { label: "First message" }) : null], open);
     const told = {
       retry: () => [`The server was asked again after ${seconds(value.wait)}`, [value.status, value.error].filter(Boolean).join(" ")],
       invalid_reply: () => [`Invalid reply${value.number ? ` ${value.number}` : ""}: ${value.why || ""}`, value.text],
@@ -96,7 +96,7 @@ class Steps {
       step.reward ? h("span", { class: `fact ${step.reward > 0 ? "ok" : "bad"}` }, `reward ${reward(step.reward)}`) : null,
       step.diff !== undefined ? h("span", { class: "fact edit" }, "edit") : null,
       step.prompt || step.completion ? h("span", { class: "fact" }, `${short((step.prompt || 0) + (step.completion || 0))} tok`) : null,
-      known(step.cost) && step.cost ? h("span", { class: "fact" }, money(step.cost)) : null,
+      known(step.cost) && step.cost ? h("span", { class: "fact" }, `cost ${money(step.cost)}`) : null,
       h("span", { class: "fact" }, seconds((step.seconds || 0) + (step.waited || 0))),
     ];
     const inside = h("div", { class: "inside" });
