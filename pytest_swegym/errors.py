@@ -16,6 +16,7 @@
     │   ├── EnvironmentBuildError an install command failed; keeps its output
     │   ├── GradingError          the tests could not be run at all (no runner, no result channel)
     │   └── ModelUnavailable      a model's server cannot be reached, or fails whatever it is asked
+│       └── ModelRefused          it does not take the key, or does not know the model or path (says the way out)
     ├── PatchError                a patch is empty, malformed or does not apply; keeps git's own message
     └── SolverError               the solver raised, returned a wrong type, or ran out of time
         ├── SolverTimeout
@@ -94,6 +95,15 @@ class GradingError(InfraError):
 
 class ModelUnavailable(InfraError):
     """A model's server could not be reached, or failed at every try; the message says what it said last."""
+
+
+class ModelRefused(ModelUnavailable):
+    """A model's server does not take the key, or does not know the model or the path: the user's to mend, no answer of
+    the model's. The message is the server's, and the way out; ``status`` is its answer's, 0 if it gave none."""
+
+    def __init__(self, message: str, *, status: int = 0) -> None:
+        self.status = status
+        super().__init__(message)
 
 
 class PatchError(SwegymError):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import difflib
 import json
 import os
 from collections.abc import Iterator
@@ -158,7 +159,8 @@ def _with(config: AgentConfig, key: str, value: Any, where: str) -> AgentConfig:
 def _value(owner: Any, name: str, key: str, value: Any, where: str) -> Any:
     kinds = get_type_hints(type(owner))
     if name not in kinds or is_dataclass(kinds[name]):
-        raise ConfigError(f"{where}: there is no {key!r}; choose from: {', '.join(_keys())}")
+        known = _keys()
+        raise ConfigError(f"{where}: there is no {key!r}{_near(key, known)}; choose from: {', '.join(known)}")
     kind = kinds[name]
     try:
         made = kind(value)
@@ -167,8 +169,23 @@ def _value(owner: Any, name: str, key: str, value: Any, where: str) -> Any:
     if kind is not str and ((made < 0 and key != "temperature") or made != made):
         raise ConfigError(f"{where}: expected a number of at least 0, got {value!r:.80}")
     if key in CHOICES and made not in CHOICES[key]:
-        raise ConfigError(f"{where}: {made!r} is not known; choose from: {', '.join(CHOICES[key])}")
+        near = _near(made, CHOICES[key])
+        raise ConfigError(f"{where}: {made!r} is not known{near}; choose from: {', '.join(CHOICES[key])}")
+    if key == "base_url":
+        check_address(made, where)
     return made
+
+
+def check_address(url: str, where: str = "base_url") -> None:
+    """Raises :class:`ConfigError` if a server's address is none of the web's; empty is fine."""
+    if url and not url.lower().startswith(("http://", "https://")):
+        # The address itself is not shown: it may hold a password.
+        raise ConfigError(f"{where}: write it with http:// or https:// in front, such as http://127.0.0.1:8000/v1")
+
+
+def _near(word: str, known: Sequence[str]) -> str:
+    close = difflib.get_close_matches(word.lower(), known, 1)
+    return f"; did you mean {close[0]!r}?" if close else ""
 
 
 def _keys() -> list[str]:

@@ -29,6 +29,7 @@ from pytest_swegym.episode import Attempt
 from pytest_swegym.grading import compute_reward
 from pytest_swegym.lab import Lab
 from pytest_swegym.results import ResultStore
+from pytest_swegym.solvers import LoadedSolver
 from pytest_swegym.solvers import load_solver
 from pytest_swegym.task import AttemptRecord
 from pytest_swegym.task import Task
@@ -60,12 +61,17 @@ def solve(lab: Lab, task: Task, tmp_path: Path, fake: FakeModel) -> Solve:
     store = ResultStore(root=tmp_path / "out")
 
     def run(
-        *, steps: int | None = None, given: Task = task, resume: bool = False, **keys: object
+        *,
+        steps: int | None = None,
+        given: Task = task,
+        resume: bool = False,
+        solver: LoadedSolver | None = None,
+        **keys: object,
     ) -> tuple[AttemptRecord, Trajectory]:
         folder = store.folder(given.id)
         attempt = Attempt(
             given,
-            load_solver("openai:fake", agent=fake.words(**keys)),
+            solver or load_solver("openai:fake", agent=fake.words(**keys)),
             lab,
             reward=lambda spec, grade: compute_reward("resolved", grade),
             seed=7,
@@ -267,13 +273,45 @@ def test_a_server_that_stays_down_is_no_wrong_answer(solve: Solve, fake: FakeMod
     assert record.extra["usage"]["requests"] == 1
 
 
-def test_a_refused_key_says_the_way_out(solve: Solve, fake: FakeModel) -> None:
-    fake.after = Status(401, {"error": {"message": "Incorrect API key provided: sk-secret-0815"}})
+WRONG_KEY = Status(401, {"error": {"message": "Incorrect API key provided: sk-secret-0815"}})
+
+
+def test_a_refused_key_is_no_wrong_answer_and_a_right_one_goes_on(solve: Solve, fake: FakeModel) -> None:
+    fake.replies, fake.after = [bash(FIX)], WRONG_KEY
     record, _ = solve()
-    assert record.verdict is Verdict.SOLVER_ERROR
+    assert (record.verdict, record.reward) == (Verdict.INFRA_ERROR, None)
     assert "Incorrect API key provided: ***" in record.reasons[0]
     assert "FAKE_MODEL_KEY" in record.reasons[0]
-    assert len(fake.requests) == 1
+    fake.after = SUBMIT
+    record, told = solve(resume=True)
+    assert record.verdict is Verdict.RESOLVED
+    assert notes(told, "resumed") == [{"replies": 1}]
+
+
+def test_a_server_that_refused_is_asked_no_more(solve: Solve, fake: FakeModel) -> None:
+    fake.after = WRONG_KEY
+    solver = load_solver("openai:fake", agent=fake.words())
+    first, _ = solve(solver=solver)
+    asked = len(fake.requests)
+    second, _ = solve(solver=solver)
+    assert (first.verdict, second.verdict, second.reasons) == (
+        Verdict.INFRA_ERROR, Verdict.INFRA_ERROR, first.reasons,
+    )  # fmt: skip
+    assert len(fake.requests) == asked
+
+
+def test_a_chat_that_alone_is_refused_is_the_solvers(solve: Solve, fake: FakeModel) -> None:
+    fake.replies, fake.after = [bash(FIX), Status(403, {"error": {"message": "flagged"}})], "yes"
+    record, _ = solve()
+    assert (record.verdict, record.reward) == (Verdict.SOLVER_ERROR, 0.0)
+    assert "403: flagged" in record.reasons[0]
+
+
+def test_which_model_of_several_is_for_the_user_to_say(solve: Solve, fake: FakeModel) -> None:
+    fake.models = [{"id": "one"}, {"id": "two"}]
+    record, _ = solve(solver=load_solver("openai", agent=fake.words(model="")))
+    assert (record.verdict, record.reward) == (Verdict.INFRA_ERROR, None)
+    assert record.reasons[0].endswith("which model? Give openai:MODEL; there are: one, two")
 
 
 @pytest.mark.parametrize(

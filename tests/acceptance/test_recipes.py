@@ -198,9 +198,20 @@ def test_a_request_that_alone_breaks_the_server_is_no_excuse(tiny_lab: Lab, solv
 def test_what_the_server_refuses_is_told_with_the_way_out(tiny_lab: Lab, solve: Solve) -> None:
     with FakeModel(after=Status(401, {"error": {"message": f"bad key {KEY}"}})) as model:
         record, _ = solve(tiny_lab, model.words())
-    assert record.verdict is Verdict.SOLVER_ERROR
+    assert (record.verdict, record.reward) == (Verdict.INFRA_ERROR, None)
     assert "api_key_env" in record.error
     assert KEY not in record.error
+
+
+@one_backend
+def test_a_request_that_alone_is_refused_is_no_excuse(tiny_lab: Lab, solve: Solve) -> None:
+    def answer(request: dict[str, Any]) -> Any:
+        return Status(404, {"error": {"message": "not this"}}) if "tiny" in str(request["messages"][0]) else "yes"
+
+    with FakeModel(after=answer) as model:
+        record, _ = solve(tiny_lab, model.words())
+    assert (record.verdict, record.reward) == (Verdict.SOLVER_ERROR, 0.0)
+    assert "404: not this" in record.error
 
 
 @one_backend

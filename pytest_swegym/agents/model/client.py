@@ -21,7 +21,9 @@ from pytest_swegym.agents.model.reply import read_reply
 from pytest_swegym.errors import BudgetSpent
 from pytest_swegym.errors import ConfigError
 from pytest_swegym.errors import ModelError
+from pytest_swegym.errors import ModelRefused
 from pytest_swegym.errors import ModelUnavailable
+from pytest_swegym.errors import SwegymError
 from pytest_swegym.task.usage import Usage
 
 
@@ -108,8 +110,9 @@ class ModelClient:
     ) -> Reply:
         """The model's reply to a chat; temperature and longest reply are the configuration's, if not given.
 
-        Raises :class:`BudgetSpent` before it asks, :class:`ModelUnavailable` after all tries, :class:`ModelError` (and
-        :class:`ContextTooLong`) for what the server refuses.
+        Raises :class:`BudgetSpent` before it asks, :class:`ModelUnavailable` after all tries, :class:`ModelRefused` for
+        a key, model or path that the server does not take, :class:`ModelError` (and :class:`ContextTooLong`) for a
+        request that it does not.
         """
         given = self.config.temperature if temperature is None else temperature
         length = self.config.reply_tokens if reply_tokens is None else reply_tokens
@@ -142,13 +145,13 @@ class ModelClient:
     def model(self) -> str:
         """The model's name: the configuration's, or that of the only one that is served.
 
-        Raises :class:`ConfigError`, and as :meth:`chat`.
+        Raises as :meth:`chat`, and :class:`ModelRefused` if it is not the only one.
         """
         if not self._model:
             names = [str(each["id"]) for each in self._tried(self._endpoint.models) if each.get("id")]
             if len(names) != 1:
                 listed = ", ".join(names[:20]) or "none"
-                raise ConfigError(f"{self._endpoint.where}: which model? Give openai:MODEL; there are: {listed}")
+                raise ModelRefused(f"{self._endpoint.where}: which model? Give openai:MODEL; there are: {listed}")
             self._model = names[0]
         return self._model
 
@@ -158,7 +161,7 @@ class ModelClient:
             return self.config.context_tokens
         try:
             listed = self._endpoint.models(max(min(self.config.timeout, 10.0, self._left()), 0.1))
-        except (Transient, ModelError):
+        except (Transient, ModelError, ModelRefused):
             return 0  # many servers have no such list; the first chat that is too long will tell
         for each in listed:
             meta = each.get("meta")
@@ -167,6 +170,16 @@ class ModelClient:
             if found and each.get("id") in (self._model, None):
                 return int(found[0])
         return 0
+
+    def answers(self) -> bool:
+        """Whether the server answers a plain request now; who has no budget left cannot say that it does not."""
+        try:
+            self.chat([{"role": "user", "content": "Say yes."}], reply_tokens=8)
+        except BudgetSpent:
+            return True
+        except SwegymError:
+            return False
+        return True
 
     def close(self) -> None:
         """Close its connections. Twice is fine."""

@@ -18,10 +18,12 @@ from typing import Any
 from pytest_swegym._support.redact import bare_urls
 from pytest_swegym._support.redact import redact
 from pytest_swegym.agents.config import AgentConfig
+from pytest_swegym.agents.config import check_address
 from pytest_swegym.agents.config import secret
 from pytest_swegym.errors import ConfigError
 from pytest_swegym.errors import ContextTooLong
 from pytest_swegym.errors import ModelError
+from pytest_swegym.errors import ModelRefused
 
 
 if TYPE_CHECKING:
@@ -44,6 +46,8 @@ _WINDOW = re.compile(
     re.IGNORECASE,
 )
 _AGAIN = (408, 409, 425, 429)
+#: What is said of a key that is missing, wrong or not enough, and of a model or path that is not there.
+_NOT_ALLOWED, _NOT_THERE = (401, 403), 404
 
 
 class Transient(Exception):
@@ -61,7 +65,8 @@ class Transient(Exception):
 class Endpoint:
     """The server that ``config`` names; its secrets come from the environment and stay in here.
 
-    Raises :class:`ConfigError` if there is no key, ``base_url`` holds one, or ``body`` is no JSON object.
+    Raises :class:`ConfigError` if there is no key, ``base_url`` holds one or is no address, or ``body`` is no JSON
+    object.
     """
 
     def __init__(self, config: AgentConfig) -> None:
@@ -77,6 +82,7 @@ class Endpoint:
             )
         if bare_urls(config.base_url) != config.base_url:
             raise ConfigError("base_url holds a secret: put user:password into a variable that basic_auth_env names")
+        check_address(config.base_url)
         self.body = _body(config.body)
         #: The server's address, to be shown.
         self.where = config.base_url or "the model's server"
@@ -84,7 +90,10 @@ class Endpoint:
         self._made: OpenAI | None = None
 
     def chat(self, payload: Mapping[str, Any], timeout: float) -> dict[str, Any]:
-        """The answer to a chat request. Raises :class:`Transient` or :class:`ModelError`."""
+        """The answer to a chat request.
+
+        Raises :class:`Transient`, :class:`ModelRefused` or :class:`ModelError`.
+        """
         rest = {key: value for key, value in payload.items() if key not in ("model", "messages")}
         create = self._client().chat.completions.with_streaming_response.create
         return self._asked(
@@ -162,7 +171,9 @@ class Endpoint:
         except (openai.APITimeoutError, TimeoutError):
             failure = Transient(f"{self.where}: no answer within {timeout:.3g} s")
         except openai.APIConnectionError as error:
-            failure = Transient(f"{self.where}: no connection: {self.scrub(str(error.__cause__ or error))}")
+            said = self.scrub(str(error.__cause__ or error))
+            way_out = f"; is the server running at {self.where}?" if "refused" in said else ""
+            failure = Transient(f"{self.where}: no connection: {said}{way_out}")
         except Transient as error:
             failure = Transient(f"{self.where}: {error}", status=error.status)
         except Exception as error:  # whatever the library below says of an answer that breaks off
@@ -181,12 +192,17 @@ class Endpoint:
         if status in _AGAIN or status >= 500:
             broke = "insufficient_quota" in kind
             return Transient(text, status=status, wait=_wait(error.response.headers), hopeless=broke)
-        return ModelError(f"{text}; {self._way_out(status)}", status=status)
+        kind_of_error = ModelRefused if status in (*_NOT_ALLOWED, _NOT_THERE) else ModelError
+        return kind_of_error(f"{text}; {self._way_out(status)}", status=status)
 
     def _way_out(self, status: int) -> str:
-        if status in (401, 403):
-            return f"is the key in ${self._config.api_key_env} right? (api_key_env, basic_auth_env, organization)"
-        if status == 404:
+        if status in _NOT_ALLOWED and not (self._key or self._basic):
+            named = f"${self._config.api_key_env} is not set" if self._config.api_key_env else "no key is given"
+            return f"{named} (api_key_env, basic_auth_env)"
+        if status in _NOT_ALLOWED:
+            name = self._config.basic_auth_env if self._basic else self._config.api_key_env
+            return f"is the key in ${name} right? (api_key_env, basic_auth_env, organization)"
+        if status == _NOT_THERE:
             return f"are base_url (most end in /v1) and the model's name {self._config.model!r} right?"
         return "see the keys of --swegym-agent for what is sent"
 

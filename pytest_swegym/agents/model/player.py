@@ -15,11 +15,14 @@ from pytest_swegym.agents.model.asked import read_asked
 from pytest_swegym.agents.model.client import ModelClient
 from pytest_swegym.agents.model.history import History
 from pytest_swegym.agents.model.prompts import default_system
+from pytest_swegym.agents.model.refusal import Refusal
 from pytest_swegym.agents.model.replies import REPLIES
 from pytest_swegym.agents.model.replies import ReplyLog
 from pytest_swegym.agents.model.reply import Reply
 from pytest_swegym.agents.model.talk import Talk
 from pytest_swegym.errors import BudgetSpent
+from pytest_swegym.errors import ModelError
+from pytest_swegym.errors import ModelRefused
 from pytest_swegym.session import Observation
 from pytest_swegym.session import Session
 from pytest_swegym.session import load_protocol
@@ -34,17 +37,25 @@ _NOTED = 4000
 
 
 class ModelPlayer(Player):
-    """The model of ``config``; each episode has a talk of its own. Raises :class:`ConfigError`."""
+    """The model of ``config``; each episode has a talk of its own. Raises :class:`ConfigError`.
 
-    def __init__(self, config: AgentConfig) -> None:
+    Once the server has refused the key, the model or the path, it is not asked again: later episodes fail at once.
+    """
+
+    def __init__(self, config: AgentConfig, *, refusal: Refusal | None = None) -> None:
         load_protocol(config.protocol)
         ModelClient(config)  # what cannot work is said before anything runs
         self.config = config
         self.identity = config.identity
         self.oracle = config.observe.reader == "oracle"
+        self._refusal = refusal or Refusal()
 
     def make(self, task: TaskSpec, *, number: int = 0, seed: int = 0) -> Policy:
-        return ModelPolicy(self.config, number=number, seed=seed)
+        return ModelPolicy(self.config, number=number, seed=seed, refusal=self._refusal)
+
+    def with_config(self, config: AgentConfig) -> ModelPlayer:
+        """The same player, whose server is the same, with other words or budgets."""
+        return ModelPlayer(config, refusal=self._refusal)
 
 
 class ModelPolicy(Policy):
@@ -54,8 +65,9 @@ class ModelPolicy(Policy):
     ``invalid_replies`` there were.
     """
 
-    def __init__(self, config: AgentConfig, *, number: int = 0, seed: int = 0) -> None:
+    def __init__(self, config: AgentConfig, *, number: int = 0, seed: int = 0, refusal: Refusal | None = None) -> None:
         super().__init__()
+        self._refusal = refusal or Refusal()
         self.protocol = config.protocol
         self._config, self._number, self._seed = config, number, seed
         self._client: ModelClient | None = None
@@ -66,6 +78,10 @@ class ModelPolicy(Policy):
 
     def begin(self, session: Session) -> None:
         super().begin(session)
+        with self._refusal.asking():
+            self._begin(session)
+
+    def _begin(self, session: Session) -> None:
         self._client = client = ModelClient(self._config, note=session.note)
         left = session.observation.remaining.seconds
         if left is not None:
@@ -108,10 +124,8 @@ class ModelPolicy(Policy):
 
     def _ask(self, observation: Observation) -> None:
         """Ask for the next message; its actions are the next steps, if it has any."""
-        try:
-            reply = self._talk.ask({"step": observation.step, "tree": observation.tree})
-        except BudgetSpent as spent:
-            raise EndEpisode(spent.budget) from spent
+        with self._refusal.asking():
+            reply = self._replied(observation)
         self._model = reply.model
         if reply.usage.cost is not None:
             self.session.spend(reply.usage.cost)
@@ -123,6 +137,17 @@ class ModelPolicy(Policy):
         self._wrong_in_a_row = 0
         self._steps.extend(asked.steps)
         self.session.tell({**_said(reply), **({"reasoning": reply.reasoning} if reply.reasoning else {})})
+
+    def _replied(self, observation: Observation) -> Reply:
+        try:
+            return self._talk.ask({"step": observation.step, "tree": observation.tree})
+        except BudgetSpent as spent:
+            raise EndEpisode(spent.budget) from spent
+        except ModelRefused as refused:
+            if not self._talk.client.answers():
+                raise
+            # What this chat has come to is refused, not who asks: some servers say 403 of words they do not like.
+            raise ModelError(str(refused), status=refused.status) from None
 
     def _send_back(self, reply: Reply, asked: Asked) -> None:
         """Tell the model what is wrong with its reply, unless it was told too often."""

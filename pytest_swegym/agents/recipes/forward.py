@@ -13,8 +13,6 @@ from pytest_swegym.agents.model.endpoint import Transient
 from pytest_swegym.agents.model.endpoint import sendable
 from pytest_swegym.agents.model.reply import read_reply
 from pytest_swegym.agents.recipes import asking as a
-from pytest_swegym.errors import BudgetSpent
-from pytest_swegym.errors import SwegymError
 from pytest_swegym.task.usage import Usage
 
 
@@ -45,16 +43,6 @@ class Forwarder(ModelClient):
         answered = replace(answered, usage=self._priced(replace(answered.usage, seconds=seconds)), seconds=seconds)
         self.add(answered.usage)
         return answered
-
-    def answers(self) -> bool:
-        """Whether the server answers a plain request now; who has no budget left cannot say that it does not."""
-        try:
-            self.chat([{"role": "user", "content": "Say yes."}], reply_tokens=8)
-        except BudgetSpent:
-            return True
-        except SwegymError:
-            return False
-        return True
 
     def shown(self, error: Exception) -> str:
         """An error as the agent may read it: not where the server is."""

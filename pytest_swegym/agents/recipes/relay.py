@@ -24,6 +24,7 @@ from pytest_swegym.errors import BudgetSpent
 from pytest_swegym.errors import ContextTooLong
 from pytest_swegym.errors import InfraError
 from pytest_swegym.errors import ModelError
+from pytest_swegym.errors import ModelRefused
 from pytest_swegym.errors import ModelUnavailable
 from pytest_swegym.errors import SandboxClosed
 from pytest_swegym.errors import SandboxError
@@ -192,13 +193,17 @@ class Relay:
             self._count()
             # Agents take this one for final: they try again after 429, and after all above 499.
             return 403, _JSON, _said(told, "permission_error", "budget_exceeded")
+        if isinstance(error, ModelRefused) and self._client.answers():
+            # Whoever made this request asked for what is not there: the configuration is right.
+            error = ModelError(str(error), status=error.status)
         if isinstance(error, ContextTooLong):
             return 400, _JSON, _said(told, "invalid_request_error", "context_length_exceeded")
         if isinstance(error, ModelError):
             self.refused = error
             self._count()
             return error.status or 400, _JSON, _said(told, "invalid_request_error")
-        if isinstance(error, ModelUnavailable) and self._client.answers():
+        refused = isinstance(error, ModelRefused)
+        if isinstance(error, ModelUnavailable) and not refused and self._client.answers():
             self._count()  # a server that fails at this request alone is no excuse for whoever made it
         else:
             self.failure = error

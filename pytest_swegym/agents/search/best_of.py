@@ -110,8 +110,8 @@ def with_config(solver: LoadedSolver, config: AgentConfig) -> LoadedSolver:
     if model_config(solver) is None:
         return solver
     if isinstance(function, AgentSolver):
-        player: Any = type(function.player)
-        made: Any = AgentSolver(player(config))
+        player: Any = function.player
+        made: Any = AgentSolver(player.with_config(config) if hasattr(player, "with_config") else type(player)(config))
     elif hasattr(function, "with_config"):
         made = function.with_config(config)
     else:

@@ -60,7 +60,7 @@ class GeneticSolver:
         how = config.genetic
         if how.generations < 1 or how.population < 1:
             raise ConfigError("genetic.generations and genetic.population must be at least 1")
-        ModelPlayer(config)  # what cannot work is said before anything runs
+        self.player = ModelPlayer(config)  # what cannot work is said before anything runs
         shares = counts(how.population, {"elite": how.elite, "mutation": how.mutation, "crossover": how.crossover})
         self.config = config
         self.prompts = start_prompts(Path(how.start).expanduser()) if how.start else STYLES
@@ -155,7 +155,9 @@ class _Evolution:
     def _trial(self, individual: Individual, generation: int) -> Trial:
         def make(config: AgentConfig) -> LoadedSolver:
             own = self._prompted(config, individual)
-            return LoadedSolver(name="openai", identity=own.identity, function=AgentSolver(ModelPlayer(own)))
+            return LoadedSolver(
+                name="openai", identity=own.identity, function=AgentSolver(self._solver.player.with_config(own))
+            )
 
         about = {"generation": generation, "individual": individual.number}
         # Everyone plays once, so that the number of the individual is the candidate's too.

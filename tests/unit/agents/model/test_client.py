@@ -23,9 +23,10 @@ from pytest_swegym.agents.model import ModelClient
 from pytest_swegym.errors import BudgetSpent
 from pytest_swegym.errors import ConfigError
 from pytest_swegym.errors import ContextTooLong
+from pytest_swegym.errors import InfraError
 from pytest_swegym.errors import ModelError
+from pytest_swegym.errors import ModelRefused
 from pytest_swegym.errors import ModelUnavailable
-from pytest_swegym.errors import SolverError
 
 
 CHAT = [{"role": "user", "content": "Say hello."}]
@@ -158,7 +159,7 @@ def test_a_server_that_stays_down(fake: FakeModel, notes: list[Any]) -> None:
 
 
 def test_nobody_there() -> None:
-    with pytest.raises(ModelUnavailable, match="no connection"):
+    with pytest.raises(ModelUnavailable, match=r"no connection: .*; is the server running at http://127.0.0.1:9/v1\?"):
         ModelClient(AgentConfig(model="m", base_url="http://127.0.0.1:9/v1", retries=0)).chat(CHAT)
 
 
@@ -169,14 +170,32 @@ def test_no_money_is_not_asked_for_again(fake: FakeModel) -> None:
     assert len(fake.requests) == 1
 
 
-@pytest.mark.parametrize(("status", "way_out"), [(400, "--swegym-agent"), (401, "FAKE_MODEL_KEY"), (404, "base_url")])
-def test_a_refusal_names_the_way_out(fake: FakeModel, status: int, way_out: str) -> None:
+@pytest.mark.parametrize(
+    ("status", "kind", "way_out"),
+    [
+        (400, ModelError, "--swegym-agent"),
+        (401, ModelRefused, "is the key in $FAKE_MODEL_KEY right?"),
+        (403, ModelRefused, "is the key in $FAKE_MODEL_KEY right?"),
+        (404, ModelRefused, "base_url"),
+    ],
+)
+def test_a_refusal_names_the_way_out(
+    fake: FakeModel, monkeypatch: pytest.MonkeyPatch, status: int, kind: type[ModelError | ModelRefused], way_out: str
+) -> None:
+    monkeypatch.setenv("FAKE_MODEL_KEY", KEY)
     fake.after = Status(status, {"error": {"message": "not like this"}})
-    with pytest.raises(ModelError, match="not like this") as raised:
+    with pytest.raises(kind, match="not like this") as raised:
         client(fake).chat(CHAT)
     assert way_out in str(raised.value)
     assert (raised.value.status, len(fake.requests)) == (status, 1)
-    assert isinstance(raised.value, SolverError)
+    assert isinstance(raised.value, InfraError) == (status != 400)
+
+
+def test_a_key_that_is_not_set_is_not_said_to_be_wrong(fake: FakeModel, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("FAKE_MODEL_KEY", raising=False)
+    fake.after = Status(401, {"error": {"message": "who are you?"}})
+    with pytest.raises(ModelRefused, match=r"who are you\?; \$FAKE_MODEL_KEY is not set"):
+        client(fake).chat(CHAT)
 
 
 TOO_LONG = [
@@ -282,6 +301,10 @@ def test_secrets_are_nowhere(fake: FakeModel, notes: list[Any], monkeypatch: pyt
         (["api_key_env=NO_SUCH_KEY"], "NO_SUCH_KEY is not set"),
         (["base_url=http://x/v1", "basic_auth_env=NO_SUCH"], "NO_SUCH is not set"),
         (["base_url=http://me:secret@x/v1"], "basic_auth_env"),
+        (["base_url=127.0.0.1:8000/v1"], "--swegym-agent=base_url: write it with http://"),
+        (["max_cots=1"], "there is no 'max_cots'; did you mean 'max_cost'"),
+        (["best_of.selct=vote"], "did you mean 'best_of.select'"),
+        (["compaction=sumary"], "'sumary' is not known; did you mean 'summary'"),
         (["base_url=http://x/v1", "body=[1]"], "expected a JSON object"),
         (["base_url=http://x/v1", "body={"], "not valid JSON"),
         (["base_url=http://x/v1", 'body={"stream": true}'], "leave out stream"),
@@ -291,6 +314,11 @@ def test_secrets_are_nowhere(fake: FakeModel, notes: list[Any], monkeypatch: pyt
 def test_what_cannot_work_is_said_at_once(words: list[str], said: str) -> None:
     with pytest.raises(ConfigError, match=said.replace("$", "")):
         ModelClient(read_config(words))
+
+
+def test_an_address_of_code_is_looked_at_too() -> None:
+    with pytest.raises(ConfigError, match="base_url: write it with http://"):
+        ModelClient(AgentConfig(model="m", base_url="localhost:8000/v1"))
 
 
 def test_a_body_from_a_toml_file(fake: FakeModel, tmp_path: Path) -> None:
@@ -305,7 +333,7 @@ def test_the_only_model_is_taken(fake: FakeModel) -> None:
     client(fake, model="").chat(CHAT)
     assert fake.requests[0]["model"] == "fake"
     fake.models = [{"id": "one"}, {"id": "two"}]
-    with pytest.raises(ConfigError, match="one, two"):
+    with pytest.raises(ModelRefused, match="one, two"):
         client(fake, model="").chat(CHAT)
 
 
