@@ -214,6 +214,20 @@ def test_a_population_finds_the_word_that_solves_the_task(task: Task, lab: Lab, 
 
 
 @one_backend
+def test_a_population_that_does_nothing_has_no_best_agent(task: Task, lab: Lab, tmp_path: Path) -> None:
+    with FakeModel(after="<execute>true</execute>") as model:
+        idle = genetic(model, genetic__population=2, genetic__generations=1, max_requests=4)
+        record = attempt(task, lab, idle, tmp_path)
+    assert record.verdict is Verdict.INVALID_PATCH  # it is empty
+    assert record.extra["genetic"]["best"] == {"individual": 0, "fitness": 0.0}
+    assert {key: record.extra[key] for key in ("steps", "ending", "model")} == {
+        "steps": 2, "ending": "requests", "model": "fake-1.0",
+    }  # fmt: skip
+    assert json.loads((tmp_path / "population.json").read_text())["best"] == 0
+    assert not (tmp_path / "best.toml").exists()
+
+
+@one_backend
 def test_a_population_goes_on_where_an_earlier_one_ended_and_keeps_its_budget(
     task: Task, lab: Lab, tmp_path: Path
 ) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Callable
 from collections.abc import Mapping
+from collections.abc import Sequence
 from dataclasses import dataclass
 from dataclasses import field
 from typing import Any
@@ -90,6 +91,19 @@ class Candidate:
             **self.about,
             **(self.seen.about if self.seen else {}),
         }
+
+
+def told_alike(candidates: Sequence[Candidate]) -> dict[str, Any]:
+    """What can be said of candidates of which none is chosen: the most ``steps`` that one took, the ``ending`` if all
+    have the same, and the ``model`` if those that name one name the same."""
+    steps = [told for each in candidates if isinstance(told := each.told.get("steps"), int)]
+    endings = {str(each.told.get("ending") or "") for each in candidates}
+    models = {str(told) for each in candidates if (told := each.told.get("model"))}
+    return {
+        **({"steps": max(steps)} if steps else {}),
+        **({"ending": endings.pop()} if len(endings) == 1 and endings != {""} else {}),
+        **({"model": models.pop()} if len(models) == 1 else {}),
+    }
 
 
 def _sha(patch: str) -> str:

@@ -19,6 +19,7 @@ from pytest_swegym.agents.search.candidate import Candidate
 from pytest_swegym.agents.search.candidate import Look
 from pytest_swegym.agents.search.candidate import Seen
 from pytest_swegym.agents.search.candidate import Trial
+from pytest_swegym.agents.search.candidate import told_alike
 from pytest_swegym.agents.search.shares import Share
 from pytest_swegym.agents.search.shares import Shares
 from pytest_swegym.errors import InfraError
@@ -109,8 +110,8 @@ class Candidates:
         return None if folder is None else folder / FOLDER / str(number)
 
     def told(self, chosen: Candidate | None) -> dict[str, Any]:
-        """What the record tells of all of them; what the chosen one told of itself comes first."""
-        own = dict(chosen.told) if chosen else {}
+        """What the record tells of all of them; what the chosen one told of itself, or all alike, comes first."""
+        own = dict(chosen.told) if chosen else told_alike(self.ended)
         listed = [each.to_dict(chosen=each is chosen) for each in sorted(self.ended, key=lambda each: each.number)]
         stopped = {"candidates_stopped": self.shares.spent} if self.shares.spent else {}
         return {**own, USAGE: self.shares.usage.to_dict(), "candidates": listed, **stopped}

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from collections.abc import Iterable
 from contextlib import closing
 from dataclasses import replace
 from pathlib import Path
@@ -104,8 +105,7 @@ class _Evolution:
     @property
     def best(self) -> Candidate | None:
         """Of all that was played the fittest, and of those the first; ``None`` if none came to a patch."""
-        real = [each for each in self._played.values() if each.real]
-        return max(real, key=lambda each: (fitness(each), -each.number), default=None)
+        return _fittest(each for each in self._played.values() if each.real)
 
     def run(self) -> None:
         """Play, breed, play again, as long as that may help."""
@@ -131,7 +131,7 @@ class _Evolution:
 
     def told(self) -> dict[str, Any]:
         """What the record tells besides the candidates."""
-        best = self.best
+        best = self.best or _fittest(self._played.values())
         about = {"individual": best.about["individual"], "fitness": fitness(best)} if best else None
         stopped = {"stopped": self._stopped} if self._stopped else {}
         return {"genetic": {"generations": len(self._generations), "best": about, **stopped}}
@@ -149,7 +149,9 @@ class _Evolution:
         self._generations.append([self._shown(each) for each in population.individuals])
         if self._folder is not None:
             write_population(self._folder / POPULATION, population, self._generations)
-            write_agent(self._folder / BEST, self._prompted(self._solver.config, population.best))
+            # No prompt is shown to be worth anything by having done nothing.
+            if (population.best.fitness or 0.0) > 0:
+                write_agent(self._folder / BEST, self._prompted(self._solver.config, population.best))
         return whole
 
     def _trial(self, individual: Individual, generation: int) -> Trial:
@@ -194,6 +196,11 @@ class _Shared:
                 return ask(ModelBreeder(client))
             finally:
                 self._shares.spend(client.usage)
+
+
+def _fittest(candidates: Iterable[Candidate]) -> Candidate | None:
+    """Of those as fit the first."""
+    return max(candidates, key=lambda each: (fitness(each), -each.number), default=None)
 
 
 def fitness(candidate: Candidate) -> float:
