@@ -159,9 +159,16 @@ def read_trajectory(path: Path | str) -> Trajectory:
     return Trajectory(header=_plain(header), events=tuple(events), end=_plain(end) if end else None, cut=end is None)
 
 
-def find_trajectories(folder: Path) -> list[Path]:
-    """The trajectories of a run's folder, or of its ``attempts``, by name. Raises :class:`ConfigError` for none."""
+def find_trajectories(folder: Path, *, candidates: bool = False) -> list[Path]:
+    """The trajectories of a run's folder, or of its ``attempts``, by name; with ``candidates`` also those of a search
+    that has chosen none. Raises :class:`ConfigError` for none."""
     found = sorted((*folder.glob(f"attempts/*/{TRAJECTORY}"), *folder.glob(f"*/{TRAJECTORY}")))
+    if candidates:
+        own, below = {path.parent for path in found}, f"*/candidates/*/{TRAJECTORY}"
+        others = [
+            path for path in (*folder.glob(f"attempts/{below}"), *folder.glob(below)) if path.parents[2] not in own
+        ]
+        found += sorted(others, key=lambda path: (path.parents[2], len(path.parent.name), path.parent.name))
     if not found:
         raise ConfigError(f"{folder}: no {TRAJECTORY} in this folder: expected that of a run, or its attempts")
     return found

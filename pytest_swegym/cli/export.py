@@ -67,13 +67,16 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def main(options: argparse.Namespace) -> int:
     """Write what was asked for; tell how much it was, and what could not be read."""
-    reading = _Reading(options.runs, Wanted(resolved_only=options.resolved_only, min_reward=options.min_reward))
+    wanted = Wanted(resolved_only=options.resolved_only, min_reward=options.min_reward)
+    files = options.format in FILES
+    reading = _Reading(options.runs, wanted, played=not files)
     try:
-        written = _write_files(options, reading) if options.format in FILES else _write_rows(options, reading)
+        written = _write_files(options, reading) if files else _write_rows(options, reading)
     except OSError as error:
         raise ConfigError(f"--output={options.output}: {error.strerror or error}; choose another file") from None
-    what = "files" if options.format in FILES else "rows"
-    print(f"{options.output}: {written} {what} of {reading.taken} episodes; {reading.left_out} were not wanted")
+    told = f"{written} {'files' if files else 'rows'} of {reading.taken} episodes; {reading.left_out} were not wanted"
+    empty = f"; {reading.empty} have no step: nothing was played that could be a row" if reading.empty else ""
+    print(f"{options.output}: {told}{empty}")
     return int(bool(reading.damaged) or not written)
 
 
@@ -123,7 +126,8 @@ class _Episode:
         """The attempt's name, as a part of a path."""
         header = self.trajectory.header
         attempt = header.get("attempt")
-        return path_name(f"{header.get('instance_id', '')}{f'.{attempt}' if attempt else ''}")
+        tried = f".candidate-{self.path.parent.name}" if self.path.parent.parent.name == "candidates" else ""
+        return path_name(f"{header.get('instance_id', '')}{f'.{attempt}' if attempt else ''}{tried}")
 
     def submission(self) -> str:
         """The patch that was graded, or without it the last diff that was seen."""
@@ -136,12 +140,17 @@ class _Episode:
 
 
 class _Reading:
-    """The wanted trajectories, one at a time and without secrets; damaged ones of a folder are told and left out."""
+    """The wanted trajectories, one at a time and without secrets; damaged ones of a folder are told and left out.
 
-    def __init__(self, runs: Iterable[Path], wanted: Wanted) -> None:
-        self._paths = [path for run in runs for path in (find_trajectories(run) if run.is_dir() else [run])]
+    ``played`` leaves out those without a step as well. A search that has chosen no candidate has those of all of them.
+    """
+
+    def __init__(self, runs: Iterable[Path], wanted: Wanted, *, played: bool) -> None:
+        found = (find_trajectories(run, candidates=True) if run.is_dir() else [run] for run in runs)
+        self._paths = list(chain.from_iterable(found))
         self._wanted = wanted
-        self.taken = self.left_out = self.damaged = 0
+        self._played = played
+        self.taken = self.left_out = self.damaged = self.empty = 0
 
     def __iter__(self) -> Iterator[_Episode]:
         for path in self._paths:
@@ -151,11 +160,13 @@ class _Reading:
                 self.damaged += 1
                 print(f"left out: {error}", file=sys.stderr)
                 continue
-            if self._wanted.takes(trajectory):
+            if not self._wanted.takes(trajectory):
+                self.left_out += 1
+            elif self._played and not trajectory.steps:
+                self.empty += 1
+            else:
                 self.taken += 1
                 yield _Episode(path=path, trajectory=_safe(trajectory))
-            else:
-                self.left_out += 1
 
 
 def _safe(trajectory: Trajectory) -> Trajectory:

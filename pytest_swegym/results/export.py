@@ -21,7 +21,7 @@ from pytest_swegym.trajectory import Trajectory
 
 #: What a chat begins with, if nobody says otherwise.
 SYSTEM = "You solve software-engineering tasks in a sandbox, one action in each of your messages."
-_WHOSE = ("instance_id", "attempt", "seed", "solver", "protocol", "run_id", "task_key")
+_WHOSE = ("instance_id", "attempt", "candidate", "seed", "solver", "protocol", "run_id", "task_key")
 _OUTCOME = ("verdict", "resolved", "reward", "reward_name")
 _SEEN = ("text", "output", "exit_code", "timed_out", "diff", "tree", "notice")
 _STEP = ("action", "kind", "terminated", "truncated", "ending", "started_at", "seconds")
@@ -85,8 +85,10 @@ def step_rows(trajectory: Trajectory) -> Iterator[dict[str, Any]]:
 
 
 def model_of(trajectory: Trajectory) -> str | None:
-    """The model that played, if one did."""
-    return next((turn.model for turn in turns(trajectory) if turn.model), None)
+    """The model that played, if one did: as its answers tell it, without any as the end does."""
+    told = (trajectory.end or {}).get("model")
+    said = told if isinstance(told, str) and told else None
+    return next((turn.model for turn in turns(trajectory) if turn.model), said)
 
 
 def _tokens(usage: Usage | None) -> dict[str, Any]:

@@ -23,7 +23,7 @@ from pytest_swegym.trajectory import Trajectory
 #: The newest of which anything is used; later ones take it as well.
 FORMAT = "ATIF-v1.7"
 SUFFIX = ".trajectory.json"
-_ABOUT = ("instance_id", "attempt", "seed", "task_key", "protocol", "sandbox")
+_ABOUT = ("instance_id", "attempt", "candidate", "seed", "task_key", "protocol", "sandbox")
 _OUTCOME = ("verdict", "resolved", "reward", "reward_name", "ending", "failure")
 
 

@@ -116,8 +116,8 @@ class ResultStore:
 
 
 def _end(record: AttemptRecord) -> dict[str, Any]:
-    """What the last line of a trajectory says of the record; ``ending`` and ``usage`` only if the solver told them."""
-    told = {name: record.extra[name] for name in ("ending", USAGE) if name in record.extra}
+    """What the last line of a trajectory says of the record; ``ending``, ``usage`` and ``model`` as far as they are told."""
+    told = {name: record.extra[name] for name in ("ending", USAGE, "model") if name in record.extra}
     return {
         "verdict": record.verdict.value,
         "resolved": record.resolved,

@@ -101,6 +101,46 @@ def test_which_episodes(run: Path, more: list[str], count: int, taken: int, caps
     assert f"{count} rows of {taken} episodes; {3 - taken} were not wanted" in capsys.readouterr().out
 
 
+@pytest.mark.parametrize("form", ["chat", "jsonl", "parquet"])
+def test_episodes_without_a_step_are_left_out(form: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    attempts = tmp_path / "attempts"
+    kept(attempts / "a-1" / "trajectory.jsonl", end={})
+    output = tmp_path / "out"
+    assert main(["export", str(tmp_path), f"--format={form}", f"--output={output}"]) == 1
+    assert "0 rows of 0 episodes; 0 were not wanted; 1 have no step" in capsys.readouterr().out
+    kept(attempts / "a-2" / "trajectory.jsonl", "one", end={})
+    assert main(["export", str(tmp_path), f"--format={form}", f"--output={output}"]) == 0
+    assert "1 rows of 1 episodes; 0 were not wanted; 1 have no step" in capsys.readouterr().out
+    assert main(["export", str(tmp_path), "--format=atif", f"--output={tmp_path / 'files'}"]) == 0
+    assert len(list((tmp_path / "files").iterdir())) == 2
+
+
+def test_the_candidates_of_a_search_that_chose_none(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    attempts = tmp_path / "run" / "attempts"
+    kept(attempts / "a-2" / "trajectory.jsonl", "chosen", end={})
+    kept(attempts / "a-2" / "candidates" / "0" / "trajectory.jsonl", "left", end={})
+    for number in (10, 2):
+        path = attempts / "a-1" / "candidates" / str(number) / "trajectory.jsonl"
+        writer = TrajectoryWriter(path, {"instance_id": "a-1", "attempt": 0, "protocol": "json", "candidate": number})
+        writer.step(
+            {"action": f"act {number}", "kind": "Command", "observation": Observation(text="s", step=1).to_dict()}
+        )
+        writer.end({"candidate": number, "score": None, "error": ""})
+    assert main(["export", str(tmp_path / "run"), "--format=jsonl", f"--output={tmp_path / 'out'}"]) == 0
+    assert [(row["action"], row["candidate"], row["verdict"]) for row in rows(tmp_path / "out")] == [
+        ("chosen", None, "resolved"), ("act 2", 2, None), ("act 10", 10, None),
+    ]  # fmt: skip
+    assert main(["export", str(tmp_path / "run"), "--format=atif", f"--output={tmp_path / 'files'}"]) == 0
+    assert sorted(path.name.partition(".trajectory")[0] for path in (tmp_path / "files").iterdir()) == [
+        "a-1", "a-1.candidate-10", "a-1.candidate-2",
+    ]  # fmt: skip
+
+
+def test_the_model_of_an_episode_without_an_answer_is_that_of_its_end(tmp_path: Path) -> None:
+    told = chat(read_trajectory(kept(tmp_path / "t.jsonl", "one", end={"model": "smollm2"})))
+    assert told["model"] == "smollm2"
+
+
 def test_tables_are_read_back(run: Path, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     monkeypatch.setenv("HF_DATASETS_CACHE", str(tmp_path / "cache"))
     from datasets import load_dataset

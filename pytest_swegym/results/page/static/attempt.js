@@ -55,7 +55,7 @@ class Attempt {
     const facts = [
       ["Reward", row.reward === null ? "\u2013" : `${reward(row.reward)}${record.reward_name && record.reward_name !== "resolved" ? ` (${record.reward_name})` : ""}`],
       ["F2P", passed(row.f2p)], ["P2P", passed(row.p2p)],
-      ["Patch", row.patch && row.patch[0] ? `${plural(row.patch[0], "file")} +${row.patch[1]} \u2212${row.patch[2]}` : "none"],
+      ["Patch", row.patch && row.patch[0] ? `${plural(row.patch[0], "file")} +${row.patch[1]} \u2212${row.patch[2]}` : record.tree ? "a whole tree" : "none"],
       ["Steps", known(row.steps) ? count(row.steps) : null], ["Tokens", known(row.tokens) ? short(row.tokens) : null], ["Cost", known(row.cost) ? money(row.cost) : null],
       ["Time", known(row.seconds) ? seconds(row.seconds) : null], ["Run", row.run], ["Solver", row.solver], ["Sandbox", record.sandbox], ["Started", when(row.started)],
     ].filter(([, value]) => value);
@@ -72,7 +72,7 @@ class Attempt {
   show(row) {
     const facts = this.detail ? this.detail.facts : null, events = this.detail ? this.detail.told.events : [];
     const there = TABS.filter(([name]) => name !== "candidates" || (facts && (facts.candidates || facts.population)));
-    if (!there.some(([name]) => name === this.tab)) this.tab = !facts || events.length ? "steps" : row.state === "ended" ? "patch" : facts.candidates ? "candidates" : "steps";
+    if (!there.some(([name]) => name === this.tab)) this.tab = !facts || events.length ? "steps" : facts.candidates && !(row.patch && row.patch[0]) ? "candidates" : row.state === "ended" ? "patch" : "steps";
     const sizes = facts ? { steps: row.steps, patch: row.patch && row.patch[0], tests: facts.tests && facts.tests.fail_to_pass.count + facts.tests.pass_to_pass.count, candidates: (facts.candidates || []).length } : {};
     put(this.tabs, there.map(([name, title], at) => h("button", { type: "button", role: "tab", id: `tab-${name}`, "aria-controls": "panel", "aria-selected": String(name === this.tab), tabindex: name === this.tab ? "0" : "-1", title: `${title} (${at + 1})`, onclick: () => this.choose(name), onkeydown: (event) => this.walk(event, there) }, title, sizes[name] ? h("b", {}, count(sizes[name])) : null)));
     this.panel.setAttribute("aria-labelledby", `tab-${this.tab}`);
@@ -99,6 +99,7 @@ class Attempt {
 
   patchPanel(facts, row) {
     if (facts.patch === undefined) return h("p", { class: "empty" }, "There is no patch before the attempt ends.");
+    if (!facts.patch.trim() && facts.record && facts.record.tree) return h("p", { class: "empty" }, "A whole tree was handed in (tree.tar.gz); what a diff can show of it: nothing.");
     const copy = h("button", { type: "button", onclick: async () => { try { await navigator.clipboard.writeText(facts.patch); copy.textContent = "Copied"; } catch { copy.textContent = "The browser does not allow it"; } } }, "Copy");
     return h("div", {}, facts.patch.trim() ? h("div", { class: "bar slim" }, copy, this.file(row, facts, "patch.diff")) : null, diffView(facts.patch));
   }
