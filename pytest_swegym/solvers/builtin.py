@@ -57,6 +57,10 @@ class Predictions:
             )
 
 
+#: How a shell ends that does not find the program.
+_NO_PROGRAM = 127
+
+
 class Command:
     """A program that works in the workspace; the tree it leaves is its answer.
 
@@ -64,10 +68,12 @@ class Command:
     ``$SWEGYM_PROBLEM_STATEMENT`` and in the file ``$SWEGYM_PROBLEM_FILE``, the instance id in ``$SWEGYM_INSTANCE_ID``.
     """
 
-    def __init__(self, command: str) -> None:
+    def __init__(self, command: str, *, missing: str = "") -> None:
+        """``missing`` is what else is to be said if there is no such program."""
         if not command.strip():
             raise ConfigError("solver 'command:': no command given; write command:PROGRAM ARGUMENTS")
         self.command = command
+        self._missing = missing
 
     def __call__(self, task: TaskSpec, workspace: Workspace) -> None:
         env = problem_variables(task, workspace)
@@ -77,7 +83,8 @@ class Command:
         if result.timed_out:
             raise SolverTimeout(f"{self.command!r} ran out of its {task.limits.solve_timeout:g} s\n{tail}")
         if result.exit_code != 0:
-            raise SolverError(f"{self.command!r} ended with exit code {result.exit_code}\n{tail}")
+            more = f"; {self._missing}" if self._missing and result.exit_code == _NO_PROGRAM else ""
+            raise SolverError(f"{self.command!r} ended with exit code {result.exit_code}{more}\n{tail}")
 
 
 def problem_variables(task: TaskSpec, workspace: Workspace) -> dict[str, str]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import difflib
 from collections.abc import Callable
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -84,8 +85,19 @@ def load_solver(name: str, *, root: Path | None = None, agent: Sequence[str] = (
         return made
     if not looks_like_name(name):
         choices = ", ".join([*BUILT_IN, "module:attr", "path/to/file.py:attr"])
-        raise LoadError(f"unknown solver {name!r}; choose from: {choices}")
-    return _own(name, load(name, what="solver", root=root))
+        raise LoadError(f"unknown solver {name!r}; choose from: {choices}{_meant(kind)}")
+    try:
+        found = load(name, what="solver", root=root)
+    except LoadError as error:
+        raise LoadError(f"{error}{_meant(kind)}") from error.__cause__
+    return _own(name, found)
+
+
+def _meant(kind: str) -> str:
+    """``; did you mean openai[:MODEL]?``, if that is near; else nothing."""
+    forms = {form.replace("[", ":").partition(":")[0]: form for form in BUILT_IN}
+    near = difflib.get_close_matches(kind, forms, 1, 0.75)
+    return f"; did you mean {forms[near[0]]}?" if near and kind not in forms else ""
 
 
 def _own(name: str, found: Any) -> LoadedSolver:

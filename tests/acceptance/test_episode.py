@@ -91,6 +91,7 @@ def suicide(task: TaskSpec, workspace: Workspace) -> None:
         (boom, Verdict.SOLVER_ERROR, "ZeroDivisionError: my own mistake"),
         (number, Verdict.SOLVER_ERROR, "the solver returned int; expected a unified diff"),
         (suicide, Verdict.SOLVER_ERROR, "SandboxClosed"),
+        (load_solver("command:./my-agnt"), Verdict.SOLVER_ERROR, "code 127; nor is there a recipe's folder"),
         (load_solver("command:exit 7"), Verdict.SOLVER_ERROR, "ended with exit code 7"),
     ],
 )

@@ -53,6 +53,12 @@ def test_a_changed_solver_has_another_identity(tmp_path: Path) -> None:
             "golden",
             "unknown solver 'golden'; choose from: gold, empty, predictions:FILE, command:PROGRAM, command:RECIPE",
         ),
+        ("golden", "path/to/file.py:attr; did you mean gold?"),
+        (
+            "opnai:smollm2",
+            "could not import 'opnai': ModuleNotFoundError: No module named 'opnai'; did you mean openai[:MODEL]?",
+        ),
+        ("best-of:3", "did you mean best_of:N[:SOLVER]?"),
         ("nowhere:solve", "could not import 'nowhere': ModuleNotFoundError"),
         ("gone.py:solve", "no such file"),
         ("json:nope", "'json' has no 'nope'"),
