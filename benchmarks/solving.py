@@ -65,7 +65,7 @@ def model(options: argparse.Namespace) -> Iterator[list[str]]:
         yield [f"base_url={options.base_url}", f"model={options.model}"]
         return
     path = subprocess.run([".ci/small-model"], cwd=ROOT, check=True, capture_output=True, text=True).stdout.strip()
-    command = [sys.executable, "tests/servers/small_model.py", path]
+    command = [sys.executable, "tests/servers/llama_server.py", path]
     piped: dict[str, Any] = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE, "stderr": subprocess.DEVNULL}
     with subprocess.Popen(command, cwd=ROOT, text=True, **piped) as server:
         assert server.stdout is not None

@@ -1,7 +1,6 @@
 """A real language model behind a real server: SmolLM2-135M-Instruct on llama.cpp, on loopback.
 
-``.ci/small-model`` fetches the model once. Run as a program this file serves the model that it is given, says where,
-and ends with its standard input.
+``.ci/small-model`` fetches the model once; ``llama_server.py`` serves it.
 """
 
 from __future__ import annotations
@@ -11,18 +10,16 @@ import subprocess
 import sys
 from collections.abc import Iterator
 from dataclasses import dataclass
-from pathlib import Path
 
+import llama_server
 import pytest
+from llama_server import NAME
 
 from pytest_swegym._support.paths import cache_dir
 from pytest_swegym.sandbox.registry import required
 
 
-#: What ``SWEGYM_REQUIRE`` calls it.
-NAME = "smollm2"
 FILE = "SmolLM2-135M-Instruct.Q4_1.gguf"
-CONTEXT = 8192
 
 
 @dataclass(frozen=True)
@@ -56,7 +53,7 @@ def _started(*options: str) -> Iterator[SmallModel]:
         reason = "xllamacpp is not installed"
     if reason is not None:
         (pytest.fail if required(NAME) else pytest.skip)(f"{NAME}: {reason}")
-    command = [sys.executable, __file__, str(path), *options]
+    command = [sys.executable, llama_server.__file__, str(path), *options]
     with subprocess.Popen(
         command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True
     ) as server:
@@ -68,26 +65,3 @@ def _started(*options: str) -> Iterator[SmallModel]:
         yield SmallModel(f"{address}/v1")
         server.stdin.close()
         server.wait(30)
-
-
-def serve(path: Path, *, embed: bool) -> None:
-    """Serve a model until nobody listens any more."""
-    import xllamacpp
-
-    params = xllamacpp.CommonParams()
-    params.model.path = str(path)
-    params.model_alias = [NAME]
-    params.hostnames, params.port = ["127.0.0.1"], 0
-    params.n_ctx, params.n_parallel = CONTEXT, 1
-    params.cpuparams.n_threads = 1
-    params.use_jinja = True
-    if embed:
-        params.embedding = True
-        params.pooling_type = xllamacpp.llama_pooling_type.LLAMA_POOLING_TYPE_MEAN
-    server = xllamacpp.Server(params)
-    print(server.listening_address, flush=True)
-    sys.stdin.read()
-
-
-if __name__ == "__main__":
-    serve(Path(sys.argv[1]), embed="embed" in sys.argv[2:])
