@@ -169,6 +169,10 @@ class Reporter:
         verbosity = self._config.get_verbosity()
         for failure in self._judgement.failures if self._judgement else ():
             terminalreporter.write_line(f"swegym: {failure}", red=True)
+        run = self._config.stash.get(RUN, None)
+        # With -q nobody has heard of them when they happened.
+        for complaint in run.complaints.values() if run is not None and verbosity < 0 else ():
+            terminalreporter.write_line(one_line(f"swegym: {complaint}", 5000), yellow=True)
         if self.summary is None:
             return
         from pytest_swegym.plugin.run import run_of

