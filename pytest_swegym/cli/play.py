@@ -5,10 +5,14 @@ from __future__ import annotations
 import argparse
 import difflib
 import time
+from collections.abc import Mapping
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
+from pytest_swegym._support.redact import redact
+from pytest_swegym._support.text import one_line
 from pytest_swegym.agents import PLAYERS
 from pytest_swegym.agents import AgentSolver
 from pytest_swegym.agents import load_player
@@ -25,6 +29,8 @@ from pytest_swegym.grading import compute_reward
 from pytest_swegym.lab import Lab
 from pytest_swegym.results import ResultStore
 from pytest_swegym.results.cache import GradeCache
+from pytest_swegym.results.ended import ended
+from pytest_swegym.results.page import write_pages
 from pytest_swegym.results.text import explain
 from pytest_swegym.results.text import log_tail
 from pytest_swegym.results.text import outcome_table
@@ -42,6 +48,8 @@ from pytest_swegym.workspace import Occasion
 _DAY = 86400.0
 #: Lines of what a step of the machinery printed before it failed.
 _TAIL = 15
+#: Characters that are shown of an action.
+_ACTION = 60
 #: Task ids in an error.
 _LISTED = 20
 
@@ -95,8 +103,11 @@ def main(options: argparse.Namespace) -> int:
     print(f"\n{outcome_table(record)}\n{spoken(explain(record), options)}".rstrip())
     if record.verdict is Verdict.INFRA_ERROR and (printed := (record.error or "").partition("\n")[2]):
         print(f"the last that was printed:\n{log_tail(printed.encode('utf-8', 'replace'), _TAIL)}")
+    if how := ended(record):
+        print(how)
     print(f"reward {'none' if record.reward is None else f'{record.reward:g}'} ({record.reward_name})")
     print(f"record and {TRAJECTORY}: {store.folder(record.key)}")
+    print(f"page: {write_pages(store.root)[0]}")
     if record.verdict is Verdict.INFRA_ERROR:
         return 3
     return 0 if record.resolved else 1
@@ -115,7 +126,11 @@ def _played(
         seed=chosen(options, "seed"),
         solver_name=options.solver,
         run_id=run_id,
-        occasion=Occasion(folder=store.folder(task.id), steps=chosen(options, "max-steps")),
+        occasion=Occasion(
+            folder=store.folder(task.id),
+            steps=chosen(options, "max-steps"),
+            on_event=None if solver.player.alone else _told,
+        ),
     )
     record = attempt.record()
     try:
@@ -124,6 +139,16 @@ def _played(
         grade = None
     store.write(record, grade, attempt.tree)
     return record
+
+
+def _told(event: Mapping[str, Any]) -> None:
+    """A step as it happens, in a short line; a person sees all of it anyway."""
+    if event.get("event") != "step":
+        return
+    seen = event["observation"]
+    action = one_line(" ".join(redact(str(event["action"])[: 50 * _ACTION]).split()), _ACTION)
+    code = "" if seen.get("exit_code") is None else f" (exit code {seen['exit_code']})"
+    print(f"step {seen['step']}: {event['kind']} {action}{code}", flush=True)
 
 
 def _pick(tasks: Sequence[Task], wanted: str | None) -> Task:

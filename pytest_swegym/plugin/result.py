@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from pytest_swegym.results.ended import ended
 from pytest_swegym.results.text import explain
 from pytest_swegym.task import AttemptRecord
 from pytest_swegym.task import Grade
@@ -34,8 +35,8 @@ class SwegymResult:
         return self.record.patch
 
     def explain(self) -> str:
-        """The verdict in a sentence or two."""
-        return explain(self.record)
+        """The verdict in a sentence or two, and how the episode ended, if there was one."""
+        return "; ".join(filter(None, (explain(self.record), ended(self.record))))
 
     def __repr__(self) -> str:
         return f"<{self.explain()}>"

@@ -210,6 +210,9 @@ def test_an_episode_that_is_killed_can_be_read_and_played_on(rows: Path) -> None
     again = [*command(rows)[:-1], f"--solver=replay:{path}", f"--output={rows.parent / 'again'}"]
     done = subprocess.run(again, capture_output=True, text=True)
     assert (done.returncode, "1 of 1 steps, no difference" in done.stderr) == (1, True), done.stdout + done.stderr
+    assert 'step 1: Command {"action": "command", "command": "echo begun"} (exit code 0)\n' in done.stdout
+    assert "the episode ended: " in done.stdout
+    assert (rows.parent / "again" / "index.html").is_file()
 
 
 class Screen:
