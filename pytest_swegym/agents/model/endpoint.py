@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import email.utils
 import json
+import os
 import re
 import threading
 import time
@@ -82,10 +83,11 @@ class Endpoint:
             )
         if bare_urls(config.base_url) != config.base_url:
             raise ConfigError("base_url holds a secret: put user:password into a variable that basic_auth_env names")
-        check_address(config.base_url)
+        address = config.base_url or os.environ.get("OPENAI_BASE_URL", "")
+        check_address(address, "base_url" if config.base_url else "$OPENAI_BASE_URL")
         self.body = _body(config.body)
         #: The server's address, to be shown.
-        self.where = config.base_url or "the model's server"
+        self.where = bare_urls(address) or "the model's server"
         self._lock = threading.Lock()
         self._made: OpenAI | None = None
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import difflib
 import importlib
 
 from pytest_swegym.errors import ConfigError
@@ -30,7 +31,9 @@ def load_protocol(name: str) -> type[Protocol]:
     elif looks_like_name(name):
         found = load(name, what="protocol")
     else:
-        raise ConfigError(f"unknown protocol {name!r}; choose from {', '.join(PROTOCOLS)}, or give 'module:attr'")
+        close = difflib.get_close_matches(name.lower(), PROTOCOLS, 1)
+        near = f"; did you mean {close[0]!r}?" if close else ""
+        raise ConfigError(f"unknown protocol {name!r}; choose from {', '.join(PROTOCOLS)}, or give 'module:attr'{near}")
     if not (isinstance(found, type) and issubclass(found, Protocol)):
         raise ConfigError(f"protocol {name!r} is no class of pytest_swegym.session.Protocol")
     return found

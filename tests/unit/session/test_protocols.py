@@ -117,7 +117,9 @@ def test_what_a_command_printed_and_what_is_said_are_told(protocol: Protocol) ->
 
 def test_a_protocol_of_ones_own_and_wrong_names() -> None:
     assert load_protocol("pytest_swegym.session.protocols.json:JsonProtocol").name == "json"
-    with pytest.raises(ConfigError, match="unknown protocol 'jason'; choose from json, execute"):
+    with pytest.raises(
+        ConfigError, match=r"unknown protocol 'jason'; choose from json, execute.*; did you mean 'json'"
+    ):
         load_protocol("jason")
     with pytest.raises(ConfigError, match="no class of pytest_swegym"):
         load_protocol("json:loads")

@@ -321,6 +321,16 @@ def test_an_address_of_code_is_looked_at_too() -> None:
         ModelClient(AgentConfig(model="m", base_url="localhost:8000/v1"))
 
 
+def test_an_address_of_the_environment_is_looked_at_and_shown_bare(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("OPENAI_API_KEY", KEY)
+    monkeypatch.setenv("OPENAI_BASE_URL", "localhost:8000/v1")
+    with pytest.raises(ConfigError, match=r"\$OPENAI_BASE_URL: write it with http://"):
+        ModelClient(AgentConfig(model="m"))
+    monkeypatch.setenv("OPENAI_BASE_URL", "http://me:secret@127.0.0.1:9/v1")
+    with pytest.raises(ModelUnavailable, match=r"is the server running at http://127.0.0.1:9/v1\?"):
+        ModelClient(AgentConfig(model="m", retries=0)).chat(CHAT)
+
+
 def test_a_body_from_a_toml_file(fake: FakeModel, tmp_path: Path) -> None:
     (tmp_path / "agent.toml").write_text("[body]\ntop_k = 3\nchat_template_kwargs = {enable_thinking = false}\n")
     config = read_config([*fake.words(), "agent.toml"], root=tmp_path)
