@@ -116,7 +116,7 @@ class ResultStore:
 
 
 def _end(record: AttemptRecord) -> dict[str, Any]:
-    """What the last line of a trajectory says of the record; ``ending``, ``usage`` and ``model`` as far as they are told."""
+    """What the last line of a trajectory says of the record; ``ending``, ``usage`` and ``model`` as far as told."""
     told = {name: record.extra[name] for name in ("ending", USAGE, "model") if name in record.extra}
     return {
         "verdict": record.verdict.value,

@@ -15,8 +15,8 @@ from pytest_swegym._support.paths import replacing
 _ABOUT = {
     "instance_id": "string", "attempt": "int64", "candidate": "int64", "seed": "int64", "solver": "string",
     "protocol": "string", "run_id": "string", "task_key": "string", "verdict": "string", "resolved": "bool",
-    "reward_name": "string", "cut": "bool", "reward": "float64", "model": "string", "requests": "int64", "prompt_tokens": "int64",
-    "cached_tokens": "int64", "completion_tokens": "int64", "cost": "float64",
+    "reward_name": "string", "cut": "bool", "reward": "float64", "model": "string", "requests": "int64",
+    "prompt_tokens": "int64", "cached_tokens": "int64", "completion_tokens": "int64", "cost": "float64",
 }  # fmt: skip
 #: The columns of a row for each step, and their types.
 STEPS = {

@@ -91,6 +91,23 @@ def test_an_attempt_shows_all_that_happened(open_page: Open, url: Url, two_runs:
     assert page.locator("a[download='record.json']").count() == 1
 
 
+def test_a_search_that_chose_nothing_opens_on_its_candidates(open_page: Open, url: Url, tmp_path: Path) -> None:
+    record = made_runs.record_of("calc__calc-1", Verdict.UNRESOLVED, random.Random(1), patch="", tree="ab12", extra={})
+    folder = ResultStore(root=tmp_path).write(record)
+    made_runs.write_trajectory(folder / "candidates" / "0", record, 2, rng=random.Random(1))
+    still = made_runs.record_of("calc__calc-2", Verdict.UNRESOLVED, random.Random(1), extra={"steps": 0})
+    ResultStore(root=tmp_path).write(still)
+    made_runs.show(tmp_path)
+    page = open_page(url(tmp_path, f"#/attempt/{tmp_path.name}/calc__calc-1"))
+    assert page.get_attribute("#tab-candidates", "aria-selected") == "true"
+    facts = dict(zip(*(page.locator(f".factlist {name}").all_text_contents() for name in ("dt", "dd")), strict=True))
+    assert (facts["Patch"], facts["Run"], facts.get("Steps")) == ("a whole tree", tmp_path.name, None)
+    page.click("#tab-patch")
+    assert page.is_visible("text=A whole tree was handed in (tree.tar.gz)")
+    page.goto(url(tmp_path, "#/"))
+    assert sorted(page.locator(f"{ROWS} td.c-steps").all_text_contents()) == ["0", "\u2013"]
+
+
 def test_two_runs_are_compared(open_page: Open, url: Url, two_runs: Path) -> None:
     found = compare(load_tally(two_runs / "before"), load_tally(two_runs / "after"))
     page = open_page(url(two_runs))
