@@ -114,19 +114,24 @@ class Board:
             return None
         return (now - self.since) / made * (self.planned - self.done)
 
-    def totals(self, now: float) -> str:
-        """The line below all others."""
+    def totals(self, now: float, width: int | None = None) -> str:
+        """The line below all others; where it would be wider than ``width``, what matters least is left out."""
         costs = [each.cost for each in self.running.values() if each.cost is not None]
         cost = None if self.cost is None and not costs else (self.cost or 0.0) + sum(costs)
         left = self.seconds_left(now)
-        facts = [
-            self.standing(),
-            f"{len(self.running)} running" if self.running else "",
-            *spent(self.tokens + sum(each.tokens for each in self.running.values()), cost),
-            duration(now - self.since) if self.since is not None else "",
-            f"about {duration(left)} left" if left is not None else "",
-        ]
-        return ", ".join(filter(None, facts))
+        facts = {
+            "standing": self.standing(),
+            "running": f"{len(self.running)} running" if self.running else "",
+            "spent": ", ".join(spent(self.tokens + sum(each.tokens for each in self.running.values()), cost)),
+            "since": duration(now - self.since) if self.since is not None else "",
+            "left": f"~{duration(left)} left" if left is not None else "",
+        }
+        for least in ("running", "since", "spent", "left"):
+            text = ", ".join(filter(None, facts.values()))
+            if width is None or len(text) <= width:
+                return text
+            facts[least] = ""
+        return facts["standing"]
 
     def at_work(self, now: float) -> str:
         """``running: calc-1 (solve 3, 1:20), calc-2 (grade, 0:04)``; empty if nothing runs."""

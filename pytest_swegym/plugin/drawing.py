@@ -18,6 +18,8 @@ if TYPE_CHECKING:
     from pytest_swegym.plugin.board import Line
 
 
+#: What the line of all attempts begins with.
+_NAME = "swegym: "
 #: From which width on a line has its columns.
 _TIME, _COST, _ACTION = 40, 68, 88
 
@@ -44,7 +46,8 @@ class Drawing:
         drawn = self._rendered(self._table(running[:room], now, width), width) if running else []
         if len(running) > room:
             drawn.append(self._text(f"  and {len(running) - room} more", width, "dim"))
-        return [*drawn, self._text(f"swegym: {board.totals(now)}", width, "bold")]
+        totals = board.totals(now, width - len(_NAME))
+        return [*drawn, self._text(f"{_NAME}{totals}", width, "bold")]
 
     def _table(self, running: list[Line], now: float, width: int) -> Table:
         from rich.table import Table

@@ -49,7 +49,11 @@ def test_a_run_from_its_begin_to_its_end() -> None:
     assert told == f"calc-1: {facts}; 2/4 done, 1 resolved (50%)"
     # What an earlier run had made took no time in this one: of three, one took a minute.
     assert board.seconds_left(160.0) == 120.0
-    assert board.totals(160.0) == "2/4 done, 1 resolved (50%), 1 running, 1.5k tokens, cost 0.25, 1:00, about 2:00 left"
+    assert board.totals(160.0) == "2/4 done, 1 resolved (50%), 1 running, 1.5k tokens, cost 0.25, 1:00, ~2:00 left"
+    assert board.totals(160.0, 68) == "2/4 done, 1 resolved (50%), 1.5k tokens, cost 0.25, 1:00, ~2:00 left"
+    assert board.totals(160.0, 67) == "2/4 done, 1 resolved (50%), 1.5k tokens, cost 0.25, ~2:00 left"
+    assert board.totals(160.0, 50) == "2/4 done, 1 resolved (50%), ~2:00 left"
+    assert board.totals(160.0, 5) == "2/4 done, 1 resolved (50%)"
 
 
 def test_candidates_of_a_search_are_told_apart() -> None:
