@@ -51,7 +51,7 @@ with open(os.environ["SWEGYM_PROBLEM_FILE"]) as file:
 while True:
     command = ask(messages)
     if command.startswith("exit"):
-        print("the last words")
+        print("the last words", *command.split()[2:])
         sys.exit(int(command.split()[1]))
     done = subprocess.run(command, shell=True, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
     messages += [{"role": "assistant", "content": command}, {"role": "user", "content": done.stdout[-8000:]}]
@@ -113,7 +113,7 @@ def solve(task: Task, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, recipe: P
     assert not [thread.name for thread in threading.enumerate() if thread.name.startswith("swegym-relay")]
 
 
-def test_an_agent_finds_its_model_and_nothing_of_the_host(tiny_lab: Lab, solve: Solve) -> None:
+def test_an_agent_finds_its_model_and_nothing_of_the_host(tiny_lab: Lab, solve: Solve, tmp_path: Path) -> None:
     with FakeModel() as model:
         port = model.url.split(":")[2].partition("/")[0]
         look = "env; cat /proc/*/environ | tr '\\0' '\\n'; cat ~/.* ~/* /tmp/* 2>/dev/null"
@@ -142,6 +142,7 @@ def test_an_agent_finds_its_model_and_nothing_of_the_host(tiny_lab: Lab, solve: 
     assert "return a + b" in told.steps[1]["observation"]["output"]
     last = told.steps[2]
     assert (last["ending"], last["terminated"], last["observation"]["output"]) == ("submit", True, "the last words")
+    assert (tmp_path / "agent.log").read_text() == "the last words\n"
     assert last["player"]["message"] == {"role": "assistant", "content": "exit 0"}
     assert last["player"]["usage"]["requests"] == 1
 
@@ -215,10 +216,13 @@ def test_a_request_that_alone_is_refused_is_no_excuse(tiny_lab: Lab, solve: Solv
 
 
 @one_backend
-def test_an_exit_code_is_an_error_whatever_was_changed(tiny_lab: Lab, solve: Solve) -> None:
-    with FakeModel([FIX, "exit 3"]) as model:
+def test_an_exit_code_is_an_error_whatever_was_changed(tiny_lab: Lab, solve: Solve, tmp_path: Path) -> None:
+    with FakeModel([FIX, "exit 3 ghp_abcdefghijklmnopqrstuvwxyz0123456789"]) as model:
         record, told = solve(tiny_lab, model.words())
     assert record.verdict is Verdict.SOLVER_ERROR
+    log = (tmp_path / "agent.log").read_text()
+    assert log.startswith("the last words [redacted: ")
+    assert "ghp_" not in log
     assert "tiny ended with exit code 3\nthe last words" in record.error
     assert told is not None
     assert told.steps[-1]["ending"] == "exit"

@@ -8,7 +8,10 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from contextlib import suppress
 from dataclasses import replace
+from pathlib import Path
 
+from pytest_swegym._support.paths import write_atomic
+from pytest_swegym._support.redact import redact
 from pytest_swegym.agents.config import AgentConfig
 from pytest_swegym.agents.recipes.forward import Forwarder
 from pytest_swegym.agents.recipes.recipe import RUN
@@ -18,6 +21,7 @@ from pytest_swegym.agents.recipes.relay import PYTHON
 from pytest_swegym.agents.recipes.relay import Relay
 from pytest_swegym.agents.recipes.steps import Steps
 from pytest_swegym.agents.solver import solving_seconds
+from pytest_swegym.errors import InfraError
 from pytest_swegym.errors import SandboxError
 from pytest_swegym.errors import SolverError
 from pytest_swegym.errors import SolverTimeout
@@ -33,6 +37,9 @@ from pytest_swegym.workspace import Workspace
 MOST_REQUESTS = 2000
 #: What an agent finds where it looks for a key.
 NO_KEY = "swegym"
+#: What the agent printed last, in the attempt's folder; and how much of it, in characters.
+AGENT_LOG = "agent.log"
+_KEPT = 256 * 1024
 _PID = f"{HOME}/agent.pid"
 _START = f'echo $$ >{_PID}; exec sh "$SWEGYM_RECIPE/{RUN}"'
 _KILL = f"""pid=$(cat {_PID}); kill -TERM "$pid"
@@ -64,6 +71,7 @@ class RecipeSolver:
         finally:
             relay.close()
             told.update(usage=client.usage.to_dict(), steps=steps.count)
+        _keep(workspace.occasion.folder, result.output)
         told["ending"] = ending = self._ending(relay, result)
         steps.end(result.output.strip()[-4000:], exit_code=result.exit_code, ending=ending)
         self._judge(task, workspace, relay, result)
@@ -126,6 +134,18 @@ class RecipeSolver:
         if relay.worn:
             raise SolverError(f"{name} was ended after {PATIENCE} requests that were refused or made no sense\n{tail}")
         raise SolverError(f"{name} ended with exit code {result.exit_code}\n{tail}")
+
+
+def _keep(folder: Path | None, output: str) -> None:
+    """The last that the agent printed, beside the record. Raises :class:`InfraError` if it cannot be written."""
+    if folder is None:
+        return
+    # Redacted before it is cut: half a secret has no form to know it by.
+    text = redact(output[-2 * _KEPT :])[-_KEPT:]
+    try:
+        write_atomic(folder / AGENT_LOG, text.encode("utf-8", "replace"))
+    except OSError as error:
+        raise InfraError(f"{folder / AGENT_LOG} cannot be written: {error.strerror or error}") from error
 
 
 @contextmanager
