@@ -28,7 +28,7 @@ PATCH_LIMIT, LOG_LIMIT, TEXT_LIMIT, TESTS = 1_000_000, 200_000, 20_000, 5000
 #: Candidates that are shown, and the characters of the steps and of the patch of each.
 SHOWN_CANDIDATES, CANDIDATE_STEPS, CANDIDATE_PATCH = 64, 120_000, 100_000
 #: What may be read as it is.
-FILES = (RECORD, TRAJECTORY, PATCH, LOG, JUNIT, "report.json", POPULATION)
+FILES = (RECORD, TRAJECTORY, PATCH, LOG, JUNIT, "report.json", POPULATION, "agent.log")
 
 
 def facts_of(folder: Path) -> dict[str, Any]:
