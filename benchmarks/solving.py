@@ -29,7 +29,7 @@ AGENTS = {
     "model": ("openai", ["protocol=execute"]),
     "best_of": ("best_of:4", ["protocol=execute", "temperature=0.8"]),
     "genetic": ("genetic", ["protocol=execute", "temperature=0.8", "genetic.population=3", "genetic.generations=2"]),
-    "mini-swe-agent": ("command:mini-swe-agent", ["max_requests=4"]),
+    "mini-swe-agent": ("command:mini-swe-agent", ["max_requests=4", "body="]),
 }
 #: What keeps a model of this size to the point: each reply is one command.
 GRAMMAR = 'root ::= "<execute>" [^<\\n]{1,120} "</execute>"'
