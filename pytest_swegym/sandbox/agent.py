@@ -197,11 +197,11 @@ class Agent:
             raise SandboxClosed("the sandbox is gone: it was closed, or ended from inside")
         if not events:
             raise SandboxError(f"no command could be started in the sandbox within {_PATIENCE:.0f} s")
-        told = os.read(job.status, 1)
+        told = _read_now(job.status, 1)
         if told == b"-":
             # The command runs after all if only the process that should have ended the subshell could not start.
             time.sleep(0.05)
-            told = os.read(job.status, 2)[-1:] if poller.poll(0) else b""
+            told = _read_now(job.status, 2)[-1:] if poller.poll(0) else b""
         return told == b"+"
 
     @property
@@ -290,6 +290,14 @@ def quote(word: str) -> str:
 
 def _is_name(name: str) -> bool:
     return name.isidentifier() and name.isascii()
+
+
+def _read_now(handle: int, count: int) -> bytes:
+    """What lies in a FIFO: nothing where a writer left without a word, though another may have come since."""
+    try:
+        return os.read(handle, count)
+    except BlockingIOError:
+        return b""
 
 
 def _read_until(end: bytes, source: int | IO[bytes] | None) -> bytes:

@@ -324,7 +324,7 @@ FLOODS = (
     at_import("output without end", "import os\n\nfor _ in range(80):\n    os.write(2, b'x' * 2**20)\n", "do not pass", "worthless"),
     at_import("the channel filled",
         "import os\n\nfor _fd in range(190, 260):\n    try:\n        for _ in range(80):\n            os.write(_fd, b'x' * 2**20)\n    except OSError:\n        pass\n", "the result channel"),
-    at_import("the disk filled", "with open('/tmp/full', 'wb') as _file:\n    for _ in range(256):\n        _file.write(b'x' * 2**20)\n", "do not pass", "worthless"),
+    at_import("the disk filled", "with open('/tmp/full', 'wb') as _file:\n    for _ in range(256):\n        _file.write(b'x' * 2**20)\n", "FAIL_TO_PASS: 1 of 1", "worthless"),
     at_import("memory filled", "_all = bytearray()\nwhile True:\n    _all += bytes(2**24)\n", "", "worthless"),
 )  # fmt: skip
 

@@ -86,7 +86,8 @@ def test_the_harness_sums_the_reports_up_as_we_do(oracle: Any, written: Path, ro
         "rows": [json.loads(line) for line in rows.read_text().splitlines()],
     }
     [summed] = oracle.ask([question])
-    ours = json.loads((written / summed["name"]).read_text())
+    # The harness keeps a colon in a file name, which stores of artifacts and some file systems refuse.
+    ours = json.loads((written / summed["name"].replace(":", "_")).read_text())
     assert ours == summed["report"]
     assert list(ours) == list(summed["report"])
     assert ours["resolved_ids"] == ["r__r-again", "r__r-good"]
