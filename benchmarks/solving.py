@@ -20,6 +20,9 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+from pytest_swegym.rows.load import RowOptions
+from pytest_swegym.rows.load import load
+
 
 ROOT = Path(__file__).resolve().parents[1]
 #: Solvers by the name of their run, and what each is asked besides the model.
@@ -93,12 +96,18 @@ def run(name: str, agent_words: list[str], output: Path, options: argparse.Names
 
 
 def write_scripts(output: Path) -> Path:
-    """What the known solutions came to, as commands that an agent could have typed; needs the run ``gold``."""
+    """What the known solutions came to, as commands that an agent could have typed; needs the run ``gold``.
+
+    A curriculum task's own solution is a script already: what it does, a commit say, need not be in a patch.
+    """
     folder = output / "scripts"
     folder.mkdir(exist_ok=True)
+    solutions = {entry.task.id: entry.task.hidden.solution for entry in load("curriculum", RowOptions())}
     for line in (output / "gold" / "predictions.jsonl").read_text().splitlines():
         row = json.loads(line)
-        steps = ["ls -la", f"git apply - <<'{END}'\n{row['model_patch']}\n{END}", "git status --short"]
+        # patch(1) as the second choice, as where patches are graded: an installation may have changed a file.
+        patch = f"cat > /tmp/fix <<'{END}'\n{row['model_patch']}\n{END}\ngit apply /tmp/fix || patch -p1 -i /tmp/fix"
+        steps = ["ls -la", solutions.get(row["instance_id"]) or patch, "git status --short"]
         (folder / f"{row['instance_id']}.txt").write_text("\n---\n".join(steps) + "\n")
     return folder
 
