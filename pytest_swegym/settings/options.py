@@ -15,6 +15,7 @@ from pytest_swegym.settings.parse import parse_path
 from pytest_swegym.settings.parse import parse_rate
 from pytest_swegym.settings.parse import parse_registry
 from pytest_swegym.settings.parse import parse_seconds
+from pytest_swegym.settings.parse import parse_shards
 from pytest_swegym.settings.parse import parse_size
 from pytest_swegym.settings.parse import parse_whole
 from pytest_swegym.settings.parse import parse_word
@@ -27,6 +28,8 @@ REWARDS = ("resolved", "fraction", "weighted", "delta")
 STEP_REWARDS = ("none", "tests", "similarity", "distance")
 PROTECT = ("strict", "tests", "off")
 COMPAT = ("same-run", "harness", "off")
+EXECUTORS = ("local", "ray")
+PREFORK = ("off", "on")
 LOGGERS = ("wandb", "trackio", "tensorboard")
 
 
@@ -102,6 +105,20 @@ OPTIONS: tuple[Option, ...] = (
            help="attempts at each task. Default: 1"),
     Option(name="jobs", parse=parse_count, metavar="N", default=1, ini="int",
            help="attempts that run at the same time in this process. Default: 1"),
+    Option(name="executor", parse=one_of(EXECUTORS, or_name=False), metavar="NAME", default="local",
+           help=f"where attempts run: {', '.join(EXECUTORS)}. Default: local, in threads of this process"),
+    Option(name="ray-address", parse=parse_word, metavar="ADDRESS",
+           help="the Ray cluster of --swegym-executor=ray. Default: the one of this machine, else one that is started"),
+    Option(name="share", parse=parse_path, metavar="DIR",
+           help="folder that all machines see, through which prepared environments reach them. Default: Ray itself"),
+    Option(name="fast-fail", parse=parse_flag, default=False, ini="bool",
+           help="end a grade at the first FAIL_TO_PASS or PASS_TO_PASS test that is lost, and after the last of them"),
+    Option(name="shards", parse=parse_shards, metavar="N", default=1,
+           help="run the tests of one grade in up to N processes at once, or auto: as many as cores are idle."
+                " Default: 1"),
+    Option(name="prefork", parse=one_of(PREFORK, or_name=False), metavar="MODE", default="off",
+           help="on: the tests' Python is started once for each task, with pytest and what it needs imported. Default:"
+                " off"),
     Option(name="reward", parse=one_of(REWARDS, or_name=True), metavar="NAME", default="resolved",
            help=f"how a grade becomes a number: {', '.join(REWARDS)} or module:attr. Default: resolved"),
     Option(name="step-reward", parse=one_of(STEP_REWARDS, or_name=True), metavar="NAME", default="none",

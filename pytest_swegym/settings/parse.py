@@ -22,6 +22,13 @@ def parse_count(text: str) -> int:
     return int(_number(text, kind=int, low=1, what="a whole number of at least 1"))
 
 
+def parse_shards(text: str) -> int:
+    """A number, or 0 for ``auto``."""
+    if text.strip() == "auto":
+        return 0
+    return int(_number(text, kind=int, low=1, what="a whole number of at least 1, or auto"))
+
+
 def parse_whole(text: str) -> int:
     return int(_number(text, kind=int, low=0, what="a whole number of at least 0"))
 

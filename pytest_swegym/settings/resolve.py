@@ -33,6 +33,12 @@ class Settings:
     resume: bool = False
     attempts: int = 1
     jobs: int = 1
+    executor: str = "local"
+    ray_address: str | None = None
+    share: Path | None = None
+    fast_fail: bool = False
+    shards: int = 1
+    prefork: str = "off"
     reward: str = "resolved"
     step_reward: str = "none"
     judge: str | None = None
