@@ -1,4 +1,4 @@
-"""One attempt as an order: what it takes to make it here, in another process or on another machine, and what comes back.
+"""One attempt as an order: what it takes to make it, here or on another machine, and what comes back.
 
 An order is made of plain values, and of a solver's name wherever it has one: a worker loads the solver itself.
 """
@@ -111,8 +111,8 @@ def solver_of(job: Job, conditions: Conditions) -> LoadedSolver:
         return load_solver(job.solver, root=conditions.folder, agent=conditions.agent)
     function: Any = job.solver
     name = f"{getattr(function, '__module__', '')}:{getattr(function, '__qualname__', type(function).__name__)}"
-    wants = {what: getattr(function, what, False) is True for what in ("graded", "oracle")}
-    return LoadedSolver(name=name, identity=name, function=function, **wants)
+    graded, oracle = (getattr(function, what, False) is True for what in ("graded", "oracle"))
+    return LoadedSolver(name=name, identity=name, function=function, graded=graded, oracle=oracle)
 
 
 def toolset_of(conditions: Conditions, solver: LoadedSolver | None = None) -> Toolset | None:

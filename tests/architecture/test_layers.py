@@ -51,6 +51,7 @@ DOORS = {
     "wandb": ("results/loggers/wandb.py",),
     "trackio": ("results/loggers/trackio.py",),
     "tensorboardX": ("results/loggers/tensorboard.py",),
+    "ray": ("runs/ray",),
     "rapidfuzz": ("session/matching.py",),
     "bm25s": ("agents/observers/ranking.py",),
     "tree_sitter": ("agents/observers/",),
