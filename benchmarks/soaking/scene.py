@@ -1,0 +1,145 @@
+"""One sitting of a run: a pytest session, what may be done to it, and how far it has come."""
+
+from __future__ import annotations
+
+import os
+import random
+import shutil
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass
+from dataclasses import field
+from pathlib import Path
+
+from soaking.course import Course
+from soaking.daemon import Daemon
+
+
+#: libfaketime, as Debian installs it.
+FAKETIME = "/usr/lib/x86_64-linux-gnu/faketime/libfaketimeMT.so.1"
+
+
+@dataclass(slots=True, kw_only=True)
+class Scene:
+    """A session under way. ``output`` and ``cache`` lie on file systems of our own."""
+
+    course: Course
+    backend: str
+    output: Path
+    cache: Path
+    daemon: Daemon | None
+    rng: random.Random
+    log: Path
+    process: subprocess.Popen[bytes] = field(init=False)
+    clock: Path = field(init=False)
+
+    def start(self, *, jobs: int, workers: int, clock: bool, apart: bool) -> None:
+        """Begin a session that continues the run; with ``clock`` its clock can jump, ``apart`` its network can go."""
+        self.clock = self.log.with_suffix(".clock")
+        self.clock.write_text("+0\n")
+        argv = [sys.executable, "-X", "faulthandler", "-m", "pytest", "-p", "no:cacheprovider", "-q", "--tb=no"]
+        argv += ["--rootdir", str(self.course.folder), "-n", str(workers)] if workers else []
+        argv += [
+            f"--swegym-tasks={self.course.folder}/tasks.jsonl",
+            f"--swegym-solver={self.course.folder}/solver.py:solve",
+            f"--swegym-attempts={self.course.attempts}",
+            f"--swegym-jobs={jobs}",
+            f"--swegym-output={self.output}",
+            f"--swegym-sandbox={self.backend}",
+            "--swegym-resume",
+            "--log-file-level=INFO",
+            f"--log-file={self.log.with_suffix('.told')}",
+        ]
+        if apart:
+            argv = ["unshare", "--net", "sh", "-c", 'ip link set lo up; exec "$@"', "sh", *argv]
+        with self.log.open("ab") as log:
+            self.process = subprocess.Popen(
+                argv, cwd=self.course.folder, stdout=log, stderr=log, stdin=subprocess.DEVNULL, env=self._env(clock)
+            )
+
+    def _env(self, clock: bool) -> Mapping[str, str]:
+        env = {**os.environ, "SWEGYM_CACHE": str(self.cache), "PYTHONDONTWRITEBYTECODE": "1"}
+        if self.daemon is not None:
+            env["DOCKER_HOST"] = self.daemon.url
+        if clock:
+            env |= {
+                "LD_PRELOAD": FAKETIME,
+                "FAKETIME_TIMESTAMP_FILE": str(self.clock),
+                "FAKETIME_NO_CACHE": "1",
+                "FAKETIME_DONT_FAKE_MONOTONIC": "1",
+                "NO_FAKE_STAT": "1",
+            }
+        return env
+
+    @property
+    def done(self) -> int:
+        """How many attempts have ended, in this sitting and before."""
+        try:
+            return (self.output / "events.jsonl").read_bytes().count(b'"attempt_finished"')
+        except OSError:
+            return 0
+
+    @property
+    def over(self) -> bool:
+        return self.process.poll() is not None
+
+    def wait_for(self, count: int, *, seconds: float = 120.0) -> bool:
+        """Whether the session goes on and so many attempts have ended."""
+        deadline = time.monotonic() + seconds
+        while not self.over and self.done < count and time.monotonic() < deadline:
+            time.sleep(0.02)
+        return not self.over
+
+    def end(self, *, seconds: float) -> int | None:
+        """The session's exit status; ``None`` if it hung, and was then ended with its threads told in the log."""
+        try:
+            return self.process.wait(seconds)
+        except subprocess.TimeoutExpired:
+            self.process.send_signal(signal.SIGABRT)
+            time.sleep(1)
+            self.process.kill()
+            self.process.wait()
+            return None
+
+
+def can_fake_time() -> bool:
+    return os.path.exists(FAKETIME)
+
+
+def can_leave_the_network() -> bool:
+    return shutil.which("ip") is not None and shutil.which("nsenter") is not None
+
+
+def children(pid: int) -> list[int]:
+    """The direct children of a process."""
+    found: list[int] = []
+    for task in Path(f"/proc/{pid}/task").glob("*/children"):
+        try:
+            found += map(int, task.read_text().split())
+        except OSError:
+            continue
+    return found
+
+
+def below(pid: int) -> list[int]:
+    """Every process below one."""
+    found = children(pid)
+    return found + [each for child in found for each in below(child)]
+
+
+def words(pid: int) -> str:
+    """A process's command line; empty if it is gone."""
+    try:
+        return Path(f"/proc/{pid}/cmdline").read_bytes().replace(b"\0", b" ").decode(errors="replace")
+    except OSError:
+        return ""
+
+
+def jails(pid: int) -> list[int]:
+    """The outermost process of each jail below one."""
+    outer = [each for each in below(pid) if words(each).split(" ")[0].endswith("bwrap")]
+    inner = {child for each in outer for child in below(each)}
+    return [each for each in outer if each not in inner]
