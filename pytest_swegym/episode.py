@@ -28,6 +28,7 @@ from pytest_swegym.grading.headers import patch_paths
 from pytest_swegym.lab import Lab
 from pytest_swegym.lab import Prepared
 from pytest_swegym.sandbox.base import Snapshot
+from pytest_swegym.sandbox.scope import Scope
 from pytest_swegym.solvers import Solver
 from pytest_swegym.solvers.answer import check_works
 from pytest_swegym.solvers.answer import checked
@@ -78,6 +79,7 @@ class Attempt:
         retries: int = 1,
         occasion: Occasion | None = None,
         begin: Snapshot | None = None,
+        scope: Scope | None = None,
     ) -> None:
         self.task = task
         self.stages: dict[str, float] = {}
@@ -108,6 +110,7 @@ class Attempt:
         }
         self.occasion = self._occasion(occasion or Occasion())
         self._begin = begin
+        self._scope = scope or Scope()
         self._tree: bytes | None = None
 
     def _occasion(self, given: Occasion) -> Occasion:
@@ -135,7 +138,7 @@ class Attempt:
     def workspace(self) -> Workspace:
         """The solver's workspace, in a sandbox of its own."""
         prepared, network = self.checkout(), self.task.spec.limits.network
-        given: Any = {"network": network, "occasion": self.occasion, "begin": self._begin}
+        given: Any = {"network": network, "occasion": self.occasion, "begin": self._begin, "scope": self._scope}
         return self._once("sandbox", lambda: self._lab.workspace(prepared.task.spec, prepared.solving, **given))
 
     def peek(self) -> Grade:
@@ -246,7 +249,7 @@ class Attempt:
                 raise InfraError(f"the attempt's folder cannot be made: {error}") from error
         given = prepared.task if getattr(self._solver, "trusted", False) else prepared.task.spec
         limit = self.task.spec.limits.solve_timeout
-        patch = checked(in_time(lambda: self._solver(given, workspace), limit, workspace))  # type: ignore[arg-type]
+        patch = checked(in_time(lambda: self._solver(given, workspace), limit, workspace, self._scope))  # type: ignore[arg-type]
         try:
             return handed_in(self.task.spec, workspace, patch)
         except SandboxClosed:
@@ -263,7 +266,7 @@ class Attempt:
             return SolverError(f"everything in the sandbox was ended from inside: {error}")
         prepared = self.checkout()
         try:
-            with self._lab.workspace(prepared.task.spec, prepared.solving) as fresh:
+            with self._lab.workspace(prepared.task.spec, prepared.solving, scope=self._scope) as fresh:
                 check_works(self.task.spec, fresh)
         except (InfraError, PatchError, OSError):
             return error
@@ -274,7 +277,9 @@ class Attempt:
         grades = self._lab.grades
         if grades is None:
             return self._graded(prepared, patch, tree)
-        key = grades.key(prepared.key, patch, self._lab.protect, self._lab.compat, tree=tree_digest(tree))
+        lab = self._lab
+        how: Any = {"fast_fail": lab.fast_fail, "shards": lab.shards}
+        key = grades.key(prepared.key, patch, lab.protect, lab.compat, tree=tree_digest(tree), **how)
         grade, self._cached = grades.get_or_make(key, lambda: self._graded(prepared, patch, tree))
         return grade
 
@@ -282,7 +287,7 @@ class Attempt:
         left = self._retries
         while True:
             try:
-                with self._lab.workspace(prepared.task.spec, prepared.snapshot) as workspace:
+                with self._lab.computing(prepared.task.spec, prepared.snapshot, self._scope) as workspace:
                     return grade(
                         prepared.task,
                         patch,
@@ -292,6 +297,8 @@ class Attempt:
                         compat=self._lab.compat,
                         tree=tree,
                         judge=self._lab.judge,
+                        fast_fail=self._lab.fast_fail,
+                        shards=self._lab.shards,
                     )
             except InfraError as error:
                 if not left:
@@ -306,7 +313,7 @@ class Attempt:
         if prepared.task.spec.runner == CHECKS and not prepared.task.hidden.checks:
             raise error  # most likely the judge's
         try:
-            with self._lab.workspace(prepared.task.spec, prepared.snapshot) as workspace:
+            with self._lab.computing(prepared.task.spec, prepared.snapshot, self._scope) as workspace:
                 measure_baseline(prepared.task, workspace)
         except InfraError:
             raise error from None

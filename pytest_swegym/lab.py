@@ -8,25 +8,33 @@ import os
 import threading
 from collections import defaultdict
 from collections.abc import Callable
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 from pytest_swegym._support.keys import content_key
+from pytest_swegym._support.locks import key_lock
 from pytest_swegym._support.paths import cache_dir
 from pytest_swegym._support.paths import write_atomic
+from pytest_swegym.admission import Admission
+from pytest_swegym.environments import BUILD_SLOT
 from pytest_swegym.environments import Disk
 from pytest_swegym.environments import prepare
 from pytest_swegym.environments import with_base_patch
 from pytest_swegym.environments import with_setup
 from pytest_swegym.environments import with_variables
 from pytest_swegym.errors import ConfigError
+from pytest_swegym.errors import SwegymError
 from pytest_swegym.errors import UnrunnableTask
 from pytest_swegym.grading import Baseline
 from pytest_swegym.grading import Judge
 from pytest_swegym.grading import check_task
 from pytest_swegym.grading import measure_baseline
+from pytest_swegym.prepared import Prepared as Prepared
+from pytest_swegym.prepared import prepared_once
 from pytest_swegym.results.cache import GradeCache
 from pytest_swegym.results.cache import grader_digest
 from pytest_swegym.rows.check_writer import UNDECIDED
@@ -38,6 +46,7 @@ from pytest_swegym.sandbox.base import Keeper
 from pytest_swegym.sandbox.base import Sandbox
 from pytest_swegym.sandbox.base import SandboxLimits
 from pytest_swegym.sandbox.base import Snapshot
+from pytest_swegym.sandbox.scope import Scope
 from pytest_swegym.sources import Source
 from pytest_swegym.sources import make_source
 from pytest_swegym.sources import release_pair
@@ -50,26 +59,6 @@ from pytest_swegym.workspace import Workspace
 
 
 log = logging.getLogger("pytest_swegym.lab")
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Prepared:
-    """A task ready to be attempted: its hidden part in full, its repository snapshot, its measured baseline.
-
-    ``environment`` says what the snapshot was made of. ``tooled`` is the snapshot with the run's tools, if it has any.
-    """
-
-    task: Task
-    snapshot: Snapshot
-    baseline: Baseline
-    key: str
-    environment: str = ""
-    tooled: Snapshot | None = None
-
-    @property
-    def solving(self) -> Snapshot:
-        """What a solver's workspace starts from; grading never sees the tools."""
-        return self.tooled or self.snapshot
 
 
 @dataclass(slots=True, kw_only=True)
@@ -86,7 +75,9 @@ class Lab:
     ``mirror`` names a folder of bare repositories, ``root`` the folder that relative repositories start from. With
     ``grades``, a patch that the same tests graded before keeps its grade; ``disk`` holds a budget. ``tools`` are
     installed in the workspaces of solvers, and of nobody else. Tasks that are checked by nothing but prose get their
-    checks from ``check_writer``, or are graded by ``judge``.
+    checks from ``check_writer``, or are graded by ``judge``. ``admission`` says who computes when.
+    ``fast_fail`` and ``shards`` are those of
+    :func:`~pytest_swegym.grading.grade`; 0 shards are as many as cores are idle.
     """
 
     def __init__(
@@ -98,8 +89,11 @@ class Lab:
         root: Path | None = None,
         protect: str = "strict",
         compat: str = "same-run",
+        fast_fail: bool = False,
+        shards: int = 1,
         grades: GradeCache | None = None,
         disk: Disk | None = None,
+        admission: Admission | None = None,
         tools: Toolset | None = None,
         judge: Judge | None = None,
         check_writer: CheckWriter | None = None,
@@ -110,11 +104,15 @@ class Lab:
         self._check_writer = check_writer
         self.protect = protect
         self.compat = compat
+        self.fast_fail = fast_fail
+        self.shards = shards
         self.grades = grades
         self._offline = offline
         self._source_options: dict[str, Any] = {"mirror": mirror, "offline": offline, "root": root}
         self._prepared: dict[str, Prepared] = {}
         self._disk = disk or Disk([backend], None)
+        self.admission = admission or Admission()
+        self.admission.make_room = self._disk.make_room
         self._holds: dict[str, _Hold] = {}
         self._locks: defaultdict[str, threading.Lock] = defaultdict(threading.Lock)
 
@@ -127,10 +125,13 @@ class Lab:
         if task.problem:
             raise UnrunnableTask(f"{task.id}: {task.problem}")
         name = _name(task)
+        self.admission.require_disk()
         with self._locks[name]:
             prepared = self._prepared.get(name)
             if prepared is None or not self._hold(name, prepared, again=True):
-                prepared = self._prepared[name] = self._prepare(task)
+                tools = self.tools.key if self.tools is not None else ""
+                prepared = prepared_once(self.backend, task, tools, lambda: self._prepare(task))
+                self._prepared[name] = prepared
                 self._hold(name, prepared)
         self._disk.make_room()
         return prepared
@@ -159,11 +160,24 @@ class Lab:
                 if not hold.users:
                     self._holds.pop(name).release()
 
+    def prefetch(self, task: Task) -> None:
+        """As :meth:`prepare`, for an attempt that is yet to come. Raises nothing: that attempt will be told."""
+        try:
+            self.prepare(task)
+        except SwegymError as error:
+            log.debug("%s: preparing it ahead failed: %s", task.id, error)
+        else:
+            self.release(task)
+
     def _prepare(self, task: Task) -> Prepared:
-        concrete, snapshot, environment = self.located(task)
-        tooled = None
-        if self.tools is not None:
-            tooled = self.tools.install(self.backend, snapshot, task.spec, offline=self._offline)
+        before = BUILD_SLOT.set(self.admission.turns.take)
+        try:
+            concrete, snapshot, environment = self.located(task)
+            tooled = None
+            if self.tools is not None:
+                tooled = self.tools.install(self.backend, snapshot, task.spec, offline=self._offline)
+        finally:
+            BUILD_SLOT.reset(before)
         return replace(self.measured(concrete, snapshot), environment=environment, tooled=tooled)
 
     def located(self, task: Task) -> tuple[Task, Snapshot, str]:
@@ -208,16 +222,19 @@ class Lab:
         """Add the baseline: what the tests say before any patch, measured once per task and grader."""
         key = content_key("prepared", grader_digest(), snapshot.key, self.backend.name, task.to_dict())
         path = cache_dir("baselines") / f"{key}.json"
-        try:
-            baseline = Baseline.from_dict(json.loads(path.read_text(encoding="utf-8")))
-            os.utime(path)  # the disk budget removes what was not used for longest
-        except (OSError, ValueError, ConfigError):
-            log.info("measuring the baseline of %s", task.id)
-            with self.workspace(task.spec, snapshot) as workspace:
-                baseline = measure_baseline(task, workspace)
-            check_task(task, baseline)
-            write_atomic(path, json.dumps(baseline.to_dict()))
+        baseline = _kept(path)
+        if baseline is None:
+            with key_lock(f"baseline-{key}"):  # of several processes one measures, the others wait
+                baseline = _kept(path) or self._measured(task, snapshot, path)
         return Prepared(task=task, snapshot=snapshot, baseline=baseline, key=key)
+
+    def _measured(self, task: Task, snapshot: Snapshot, path: Path) -> Baseline:
+        log.info("measuring the baseline of %s", task.id)
+        with self.computing(task.spec, snapshot) as workspace:
+            baseline = measure_baseline(task, workspace)
+        check_task(task, baseline)
+        write_atomic(path, json.dumps(baseline.to_dict()))
+        return baseline
 
     def workspace(
         self,
@@ -227,16 +244,29 @@ class Lab:
         network: bool = False,
         occasion: Occasion | None = None,
         begin: Snapshot | None = None,
+        scope: Scope | None = None,
     ) -> Workspace:
-        """A fresh fork of a repository snapshot; with ``begin`` it starts from that moment of an earlier workspace."""
+        """A fresh fork of a repository snapshot; with ``begin`` it starts from that moment of an earlier workspace.
+
+        Its sandbox, and those that it starts, end with ``scope``.
+        """
         limits = SandboxLimits(memory_mb=spec.limits.memory_mb, cpus=spec.limits.cpus, pids=spec.limits.pids)
         base = with_variables(snapshot, spec)
 
-        def fork(at: Snapshot | None = None) -> Sandbox:
+        def start(at: Snapshot | None = None) -> Sandbox:
             return self.backend.start(at or base, limits=limits, network=network)
+
+        def fork(at: Snapshot | None = None) -> Sandbox:
+            return start(at) if scope is None else scope.start(lambda: start(at))
 
         drop = self.backend.drop if isinstance(self.backend, Dropper) else None
         return Workspace(fork(begin), spec.workdir, fork=fork, drop=drop, program=spec.shell, occasion=occasion)
+
+    @contextmanager
+    def computing(self, spec: TaskSpec, snapshot: Snapshot, scope: Scope | None = None) -> Iterator[Workspace]:
+        """A fresh fork in which tests are about to run: one of as many at a time as there are cores."""
+        with self.admission.turns.take(scope), self.workspace(spec, snapshot, scope=scope) as workspace:
+            yield workspace
 
     def __deepcopy__(self, memo: object) -> Lab:
         """A lab is shared, whoever copies the options that it is one of."""
@@ -244,9 +274,20 @@ class Lab:
 
     def close(self) -> None:
         """End every sandbox of the run. Twice is fine."""
+        self.admission.close()
         while self._holds:
             self._holds.popitem()[1].release()
         self.backend.close()
+
+
+def _kept(path: Path) -> Baseline | None:
+    """The baseline that was measured before; ``None`` if there is none, or a damaged one."""
+    try:
+        baseline = Baseline.from_dict(json.loads(path.read_text(encoding="utf-8")))
+        os.utime(path)  # the disk budget removes what was not used for longest
+    except (OSError, ValueError, ConfigError):
+        return None
+    return baseline
 
 
 def _name(task: Task) -> str:

@@ -9,11 +9,13 @@ from pytest_swegym.environments.prepare import Ready
 from pytest_swegym.environments.prepare import prepare
 from pytest_swegym.environments.repository import prepare_repository
 from pytest_swegym.environments.start import with_setup
+from pytest_swegym.environments.steps import BUILD_SLOT
 from pytest_swegym.environments.variables import variables
 from pytest_swegym.environments.variables import with_variables
 
 
 __all__ = [
+    "BUILD_SLOT",
     "Disk",
     "Ready",
     "prepare",

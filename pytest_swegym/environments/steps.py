@@ -8,7 +8,10 @@ from collections.abc import Callable
 from collections.abc import Iterator
 from collections.abc import Mapping
 from collections.abc import Sequence
+from contextlib import AbstractContextManager
 from contextlib import contextmanager
+from contextlib import nullcontext
+from contextvars import ContextVar
 from dataclasses import dataclass
 from dataclasses import field
 from pathlib import Path
@@ -22,6 +25,8 @@ from pytest_swegym.sandbox.base import Backend
 from pytest_swegym.sandbox.base import ExecResult
 from pytest_swegym.sandbox.base import Sandbox
 from pytest_swegym.sandbox.base import SandboxLimits
+from pytest_swegym.sandbox.base import Shared
+from pytest_swegym.sandbox.base import Shipper
 from pytest_swegym.sandbox.base import Snapshot
 from pytest_swegym.sandbox.base import shell_argv
 from pytest_swegym.sandbox.toolchain import uv_program
@@ -38,6 +43,8 @@ _CA = f"{HOME}/ca.pem"
 _CACHE = "/tmp/swegym-cache"
 #: An installer that may not fetch anything must not try for minutes.
 _NO_INDEX = {"PIP_NO_INDEX": "1", "PIP_RETRIES": "0", "UV_OFFLINE": "1"}
+#: What a build in this thread waits for and holds: a run lets no more of them compute than there are cores.
+BUILD_SLOT: ContextVar[Callable[[], AbstractContextManager[None]]] = ContextVar("BUILD_SLOT", default=nullcontext)
 #: A build needs more than most tests: compilers and resolvers are hungry.
 _LIMITS = SandboxLimits(memory_mb=8192, cpus=64, pids=4096)
 
@@ -90,12 +97,22 @@ def finish(
 
 
 def made_once(backend: Backend, key: str, make: Callable[[], Snapshot]) -> Snapshot:
-    """The saved snapshot ``key``; if no process made it before, ``make`` does, while others that want it wait."""
+    """The saved snapshot ``key``; if nobody made it before, ``make`` does, while others that want it wait.
+
+    Others are the processes of this machine, and those of other machines where the backend shares with them.
+    """
     found = backend.find(key)
     if found is not None:
         return found
     with key_lock(f"build-{backend.name}-{key}"):
-        return backend.find(key) or make()
+        return backend.find(key) or _shared(backend, key, make)
+
+
+def _shared(backend: Backend, key: str, make: Callable[[], Snapshot]) -> Snapshot:
+    if not isinstance(backend, Shipper) or backend.sharing is None:
+        return make()
+    (snapshot,) = backend.sharing.once(f"snapshot-{key}", lambda: Shared(snapshots=(make(),))).snapshots
+    return snapshot
 
 
 @contextmanager
@@ -111,7 +128,7 @@ def building(
     if not network:
         env.update(_NO_INDEX)
     mounts[UV] = Path(uv_program())
-    with backend.start(start, limits=_LIMITS, network=network, mounts=mounts) as sandbox:
+    with BUILD_SLOT.get()(), backend.start(start, limits=_LIMITS, network=network, mounts=mounts) as sandbox:
         variables = {**env, **spec.environment.env}
         yield Build(sandbox=sandbox, timeout=spec.limits.build_timeout, offline=offline, env=variables)
 

@@ -5,6 +5,8 @@ from __future__ import annotations
 import logging
 from collections.abc import Callable
 from collections.abc import Sequence
+from contextlib import suppress
+from functools import partial
 from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING
@@ -16,6 +18,7 @@ import pytest
 from pytest_swegym.errors import ConfigError
 from pytest_swegym.errors import InfraError
 from pytest_swegym.errors import SolverError
+from pytest_swegym.errors import SwegymError
 from pytest_swegym.plugin.events import recorder_of
 from pytest_swegym.plugin.options import SETTINGS
 from pytest_swegym.plugin.plan import Planned
@@ -30,6 +33,7 @@ if TYPE_CHECKING:
     from pytest_swegym.plugin.live import LiveAttempt
     from pytest_swegym.plugin.run import Run
     from pytest_swegym.task import AttemptRecord
+    from pytest_swegym.task import Task
 
 
 T = TypeVar("T")
@@ -149,10 +153,16 @@ def direct_fixtures(item: pytest.Item) -> set[str]:
 def start_ahead(session: pytest.Session) -> None:
     """With ``--swegym-jobs``: queue the attempts of the selected items, in their order."""
     from pytest_swegym.plugin.run import run_of
-    from pytest_swegym.runs import LocalExecutor
+    from pytest_swegym.runs import Call
+    from pytest_swegym.runs import Threads
 
     run = run_of(session.config)
-    jobs = []
+    ahead = Threads(
+        workers=session.config.stash[SETTINGS].jobs,
+        admission=run.admission,
+        stop_early=lambda: bool(session.shouldfail or session.shouldstop or run.cancelled),
+    )
+    waiting = 0
     for item in session.items:
         plan = planned(item)
         if plan is None or not may_start_ahead(item):
@@ -161,15 +171,20 @@ def start_ahead(session: pytest.Session) -> None:
         run.live[plan.key] = live
         if live.kept is None:
             live.promise()
-            jobs.append((plan.key, live.run_ahead))
-    if not jobs:
+            prepare = partial(_prefetch, run, plan.task)
+            ahead.submit(Call(key=plan.key, run=live.run_ahead, thing=plan.task.key, prepare=prepare))
+            waiting += 1
+    if not waiting:
         return
     session.config.pluginmanager.register(run.output)
-    workers = session.config.stash[SETTINGS].jobs
-    run.ahead = LocalExecutor(
-        jobs, workers=workers, stop_early=lambda: bool(session.shouldfail or session.shouldstop or run.cancelled)
-    )
-    run.ahead.start()
+    run.ahead = ahead
+    ahead.start()
+
+
+def _prefetch(run: Run, task: Task) -> None:
+    """Prepare a task whose attempt is yet to come; if that fails, the attempt is told."""
+    with suppress(SwegymError):
+        run.lab().prefetch(task)
 
 
 def may_start_ahead(item: pytest.Item) -> bool:

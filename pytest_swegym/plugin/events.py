@@ -14,24 +14,25 @@ from pytest_swegym.plugin.solving import RUN
 
 
 if TYPE_CHECKING:
-    from pytest_swegym.plugin.recorder import Recorder
+    from pytest_swegym.results.recorder import Recorder
     from pytest_swegym.task import AttemptRecord
     from pytest_swegym.task import TaskSpec
 
 
 def recorder_of(item: pytest.Item) -> Recorder:
     """The recorder of this process; the first attempt that asks for it begins the run."""
+    from pytest_swegym.plugin.recorder import facts_of
     from pytest_swegym.plugin.run import run_of
 
     recorder = run_of(item.config).recorder
-    recorder.begin(item)
+    recorder.begin(lambda: facts_of(item))
     return recorder
 
 
 @pytest.hookimpl(tryfirst=True)
 def pytest_swegym_attempt_started(item: pytest.Item, task: TaskSpec, attempt: int) -> None:
     if needs_solver(item):
-        recorder_of(item).log.write("attempt_started", attempt=_key(item), instance_id=task.instance_id, number=attempt)
+        recorder_of(item).started(_key(item), task.instance_id, attempt)
 
 
 @pytest.hookimpl(tryfirst=True)

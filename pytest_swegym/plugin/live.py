@@ -314,4 +314,6 @@ def content_of(run: Run, item: pytest.Item, plan: Planned) -> str:
         tools=run.tools.key if run.tools is not None else "",
         max_steps=settings.max_steps,
         step_reward=ItemStepReward(item, lambda: None).identity,
+        fast_fail=settings.fast_fail,
+        shards=settings.shards,
     )

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import os
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -53,32 +52,20 @@ def _gate(config: pytest.Config) -> Gate | None:
 
 def _check_output(config: pytest.Config) -> None:
     """A folder that cannot be written, or that holds another run, is told before anything is done."""
+    from pytest_swegym.results.folder import check_folder
+
     settings = config.stash[SETTINGS]
-    folder = settings.output
-    if folder is None or not will_run(config):
+    if settings.output is None or not will_run(config):
         return
     try:
-        folder.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise pytest.UsageError(f"--swegym-output={folder}: {error.strerror}; choose another folder") from None
-    if not os.access(folder, os.W_OK | os.X_OK):
-        raise pytest.UsageError(f"--swegym-output={folder}: not writable; choose another folder")
-    if not settings.resume:
-        from pytest_swegym.results.events import EVENTS
-
-        # Also one in which nothing has finished: what its solver was answered so far would be lost, and asked again.
-        if (folder / EVENTS).exists() or any(folder.glob("attempts/*")):
-            way_out = "add --swegym-resume to continue that run, or choose another folder"
-            raise pytest.UsageError(f"--swegym-output={folder} holds a run; {way_out}")
-        return
-    from pytest_swegym.results import ResultStore
-
-    others = {record.solver for record in ResultStore(root=folder).records()} - {settings.solver or ""}
-    if settings.solver and others:
-        other = sorted(others)[0]
-        raise pytest.UsageError(
-            f"--swegym-resume: {folder} holds attempts of the solver {other!r}; choose another folder"
+        check_folder(
+            settings.output,
+            resume=settings.resume,
+            solver=settings.solver or "",
+            options=("--swegym-output", "--swegym-resume"),
         )
+    except ConfigError as error:
+        raise pytest.UsageError(str(error)) from None
 
 
 class Reporter:
@@ -140,9 +127,8 @@ class Reporter:
 
     def _conclude(self) -> None:
         from pytest_swegym.plugin.run import run_of
-        from pytest_swegym.results import summarize
-        from pytest_swegym.results import write_predictions
-        from pytest_swegym.results import write_run_reports
+        from pytest_swegym.results.folder import conclude
+        from pytest_swegym.results.summary import ENOUGH
 
         run = run_of(self._config)
         store = run.store
@@ -155,11 +141,7 @@ class Reporter:
         ]
         if not self.records:
             return
-        self.summary = summarize(self.records, enough=1) if self._gate else summarize(self.records)
-        totals = {**self.summary.to_dict(), "run_id": run.run_id}
-        write_atomic(store.root / "summary.json", json.dumps(totals, indent=1) + "\n")
-        write_predictions(store.root / "predictions.jsonl", self.records)
-        write_run_reports(store.root, self.records, store.log)
+        self.summary = conclude(store, self.records, run.run_id, enough=1 if self._gate else ENOUGH)
         if self._settings.output is None:
             _point(store.root.parent / "latest", store.root.name)
 

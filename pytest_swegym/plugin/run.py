@@ -3,32 +3,32 @@
 from __future__ import annotations
 
 import logging
-import os
 import threading
-import time
 from pathlib import Path
 from typing import TYPE_CHECKING
 from typing import Any
 
 import pytest
 
-from pytest_swegym._support.keys import content_key
 from pytest_swegym._support.loading import load
+from pytest_swegym.admission import Admission
+from pytest_swegym.admission import Machine
 from pytest_swegym.errors import ConfigError
 from pytest_swegym.errors import SandboxUnavailable
 from pytest_swegym.plugin.options import SETTINGS
 from pytest_swegym.plugin.output import SolverOutput
-from pytest_swegym.plugin.recorder import Recorder
 from pytest_swegym.plugin.solving import RUN
 from pytest_swegym.plugin.solving import TOOLS
 from pytest_swegym.results import ResultStore
+from pytest_swegym.results.folder import new_run_id
+from pytest_swegym.results.recorder import Recorder
 
 
 if TYPE_CHECKING:
     from pytest_swegym.lab import Lab
     from pytest_swegym.plugin.live import LiveAttempt
     from pytest_swegym.plugin.progress import Progress
-    from pytest_swegym.runs import LocalExecutor
+    from pytest_swegym.runs import Threads
     from pytest_swegym.sandbox.base import Backend
 
 
@@ -43,21 +43,22 @@ class Run:
         self.config = config
         self.settings = config.stash[SETTINGS]
         given = getattr(config, "workerinput", {}).get(WORKER_KEY, {})
-        self.run_id: str = given.get("run_id") or _new_run_id()
+        self.run_id: str = given.get("run_id") or new_run_id()
         self.root = Path(given["root"]) if given else self._root()
         self.store = ResultStore(root=self.root)
         self.tools = config.stash.get(TOOLS, None)
         self.live: dict[str, LiveAttempt] = {}
-        self.ahead: LocalExecutor | None = None
+        self.ahead: Threads | None = None
         self.progress: Progress | None = None
         self.output = SolverOutput()
-        self.recorder = Recorder(self)
+        self.recorder = Recorder(self.root, self.run_id)
         self.cancelled = False
         self._lock = threading.Lock()
         #: What was told once, by what failed.
         self.complaints: dict[str, str] = {}
         self._backend: Backend | None = None
         self._lab: Lab | None = None
+        self.admission = Admission(Machine([self.root]))
 
     def _root(self) -> Path:
         return self.settings.output or self.config.rootpath / "swegym-results" / self.run_id
@@ -95,9 +96,12 @@ class Run:
                     mirror=self.settings.mirror,
                     offline=self.settings.offline,
                     disk=Disk([backend], self.settings.disk_budget),
+                    admission=self.admission,
                     root=self.config.rootpath,
                     protect=self.settings.protect,
                     compat=self.settings.compat,
+                    fast_fail=self.settings.fast_fail,
+                    shards=self.settings.shards,
                     grades=None if self.settings.no_cache else GradeCache.default(),
                     tools=self.tools,
                     judge=self._named("judge"),
@@ -124,6 +128,7 @@ class Run:
         self.cancelled = True
         if self.ahead is not None:
             self.ahead.stop()
+        self.admission.close()
         if self._lab is not None:
             self._lab.close()
         elif self._backend is not None:
@@ -139,7 +144,3 @@ def run_of(config: pytest.Config) -> Run:
         config.stash[RUN] = run
         config.add_cleanup(run.close)
     return config.stash[RUN]
-
-
-def _new_run_id() -> str:
-    return f"{time.strftime('%Y%m%d-%H%M%S')}-{content_key(os.getpid(), time.time_ns())[:4]}"

@@ -1,4 +1,4 @@
-"""The contract of an executor: where the attempts of a run are made, in threads of this process or on other machines."""
+"""The contract of an executor: where the attempts of a run are made, in threads here or on other machines."""
 
 from __future__ import annotations
 

@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from pytest_swegym._support.loading import load
+from pytest_swegym.admission import Admission
 from pytest_swegym.environments import Disk
 from pytest_swegym.episode import Attempt
 from pytest_swegym.grading import GRADER_VERSION
@@ -23,9 +24,11 @@ from pytest_swegym.results.cache import GradeCache
 from pytest_swegym.runs.resume import attempt_key
 from pytest_swegym.sandbox import choose
 from pytest_swegym.sandbox.base import Backend
+from pytest_swegym.sandbox.scope import Scope
 from pytest_swegym.session.rewards import make_step_reward
 from pytest_swegym.solvers import LoadedSolver
 from pytest_swegym.solvers import load_solver
+from pytest_swegym.solvers import own_solver
 from pytest_swegym.task import AttemptRecord
 from pytest_swegym.task import Grade
 from pytest_swegym.task import Task
@@ -97,22 +100,30 @@ class Job:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Done:
-    """What came of a job. ``files`` are those that the attempt left in its folder, by name, where they must travel."""
+    """What came of a job. ``files`` are those that the attempt left in its folder, by name, where they must travel.
+
+    ``kept`` is true for what an earlier run had made, which this one continues.
+    """
 
     record: AttemptRecord
     grade: Grade
     tree: bytes | None = None
     files: Mapping[str, bytes] = field(default_factory=dict)
+    kept: bool = False
 
 
 def solver_of(job: Job, conditions: Conditions) -> LoadedSolver:
-    """The job's solver, loaded here. Raises :class:`LoadError` or :class:`ConfigError`."""
-    if isinstance(job.solver, str):
-        return load_solver(job.solver, root=conditions.folder, agent=conditions.agent)
-    function: Any = job.solver
-    name = f"{getattr(function, '__module__', '')}:{getattr(function, '__qualname__', type(function).__name__)}"
-    graded, oracle = (getattr(function, what, False) is True for what in ("graded", "oracle"))
-    return LoadedSolver(name=name, identity=name, function=function, graded=graded, oracle=oracle)
+    """The job's solver, loaded here. Raises as :func:`load_for`."""
+    return load_for(job.solver, conditions)
+
+
+def load_for(solver: str | Callable[..., str | None], conditions: Conditions) -> LoadedSolver:
+    """A solver by its name, or the callable itself. Raises :class:`LoadError` or :class:`ConfigError`."""
+    if isinstance(solver, str):
+        return load_solver(solver, root=conditions.folder, agent=conditions.agent)
+    found: Any = solver
+    module = getattr(found, "__module__", "")
+    return own_solver(f"{module}:{getattr(found, '__qualname__', type(found).__name__)}", found)
 
 
 def toolset_of(conditions: Conditions, solver: LoadedSolver | None = None) -> Toolset | None:
@@ -121,7 +132,13 @@ def toolset_of(conditions: Conditions, solver: LoadedSolver | None = None) -> To
     return with_folders(tools, solver.tools) if solver is not None and solver.tools else tools
 
 
-def make_lab(conditions: Conditions, *, solver: LoadedSolver | None = None, backend: Backend | None = None) -> Lab:
+def make_lab(
+    conditions: Conditions,
+    *,
+    solver: LoadedSolver | None = None,
+    backend: Backend | None = None,
+    admission: Admission | None = None,
+) -> Lab:
     """What the attempts of a run share in this process; left-overs of dead runs are removed first.
 
     Raises :class:`SandboxError` or :class:`ConfigError`.
@@ -138,9 +155,12 @@ def make_lab(conditions: Conditions, *, solver: LoadedSolver | None = None, back
         mirror=Path(conditions.mirror) if conditions.mirror else None,
         offline=conditions.offline,
         disk=Disk([made], conditions.disk_budget),
+        admission=admission,
         root=conditions.folder,
         protect=conditions.protect,
         compat=conditions.compat,
+        fast_fail=conditions.fast_fail,
+        shards=conditions.shards,
         grades=None if conditions.no_cache else GradeCache.default(),
         tools=toolset_of(conditions, solver),
         judge=named("judge"),
@@ -163,6 +183,8 @@ def content_of(job: Job, conditions: Conditions, solver: LoadedSolver, tools: To
         tools=tools.key if tools is not None else "",
         max_steps=conditions.max_steps,
         step_reward=conditions.step_reward,
+        fast_fail=conditions.fast_fail,
+        shards=conditions.shards,
     )
 
 
@@ -175,10 +197,12 @@ def perform(
     folder: Path | None = None,
     run_id: str = "",
     on_event: Callable[[Mapping[str, Any]], None] | None = None,
+    scope: Scope | None = None,
 ) -> Done:
     """Make the attempt, from checkout to record. Never raises for what goes wrong in it: the record says so.
 
-    ``folder`` is where its trajectory goes; ``on_event`` hears of it line by line.
+    ``folder`` is where its trajectory goes; ``on_event`` hears of it line by line. It ends early when another thread
+    closes ``scope``; what is returned then means nothing.
     """
     made: list[Attempt] = []
     attempt = Attempt(
@@ -202,6 +226,7 @@ def perform(
             step_reward=_StepReward(conditions.step_reward, made) if conditions.step_reward != "none" else None,
             on_event=on_event,
         ),
+        scope=scope,
     )
     made.append(attempt)
     try:

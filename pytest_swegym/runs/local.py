@@ -1,71 +1,150 @@
-"""Attempts in threads of this process: an attempt waits on a model or a child process nearly all its life."""
+"""Attempts in threads of this process. Fulfils :class:`~pytest_swegym.runs.executor.Executor`."""
 
 from __future__ import annotations
 
-import logging
 import threading
-from collections.abc import Callable
-from collections.abc import Iterable
+from collections.abc import Mapping
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+from pytest_swegym.admission import Admission
+from pytest_swegym.admission import Machine
+from pytest_swegym.errors import ConfigError
+from pytest_swegym.lab import Lab
+from pytest_swegym.runs.executor import Terms
+from pytest_swegym.runs.job import Done
+from pytest_swegym.runs.job import Job
+from pytest_swegym.runs.job import make_lab
+from pytest_swegym.runs.job import perform
+from pytest_swegym.runs.job import solver_of
+from pytest_swegym.runs.threads import Call
+from pytest_swegym.runs.threads import Threads
+from pytest_swegym.sandbox.scope import Scope
+from pytest_swegym.solvers import LoadedSolver
 
 
-log = logging.getLogger("pytest_swegym.runs")
+#: Seconds that closing waits for what is ending.
+ENDING = 10.0
 
 
 class LocalExecutor:
-    """Runs jobs in their order, at most ``workers`` at the same time. ``stop_early`` ends the starting of new ones."""
+    """Makes attempts here, as many as are asked for and as the machine bears.
 
-    def __init__(
-        self,
-        jobs: Iterable[tuple[str, Callable[[], None]]],
-        *,
-        workers: int,
-        stop_early: Callable[[], bool] = lambda: False,
-    ) -> None:
-        self._waiting = dict(jobs)
-        self._running: set[str] = set()
-        self._stop_early = stop_early
-        self._lock = threading.Lock()
-        count = min(workers, len(self._waiting))
-        # Daemons: a solver that hangs in its own code must not keep the process from ending.
-        self._threads = [
-            threading.Thread(target=self._work, name=f"swegym-{number}", daemon=True) for number in range(count)
-        ]
+    Raises :class:`ConfigError` or :class:`SandboxError` if there can be no sandboxes. ``lab`` is what the attempts
+    share; without one it is made, and closed at the end.
+    """
 
-    def start(self) -> None:
-        for thread in self._threads:
-            thread.start()
+    def __init__(self, terms: Terms, *, lab: Lab | None = None) -> None:
+        self._terms = terms
+        self._lab = lab or make_lab(terms.conditions, admission=Admission(Machine(_written(terms))))
+        self._owned = lab is None
+        self._lock = threading.RLock()
+        #: Of every attempt that waits or runs.
+        self._scopes: dict[str, Scope] = {}
+        self._solvers: dict[Any, LoadedSolver] = {}
+        self._labs: dict[tuple[Path, ...], Lab] = {(): self._lab}
+        self._closed = False
+        self._threads = Threads(workers=terms.jobs, admission=self._lab.admission)
+        self._threads.start()
 
-    @property
-    def running(self) -> int:
-        return len(self._running)
-
-    def take(self, key: str) -> bool:
-        """Take a job that has not started out of the queue, to run it elsewhere; false if it has started."""
+    def submit(self, job: Job) -> None:
+        """Queue a job. Raises :class:`ConfigError` if one of its key waits or runs here, or after :meth:`close`."""
+        scope = Scope()
         with self._lock:
-            return self._waiting.pop(key, None) is not None
+            if self._closed:
+                raise ConfigError(f"{job.key}: the run is closed")
+            if job.key in self._scopes:
+                raise ConfigError(f"{job.key}: waits or runs already; another attempt needs another number")
+            self._scopes[job.key] = scope
+        prepare = partial(self._lab.prefetch, job.task)
+        self._threads.submit(
+            Call(
+                key=f"{job.key}@{id(scope)}",  # a cancelled one of this key may be ending still
+                run=partial(self._make, job, scope),
+                thing=job.task.key,
+                prepare=prepare,
+                priority=job.priority,
+            )
+        )
 
-    def stop(self) -> None:
-        """Start nothing more. What runs goes on."""
+    def cancel(self, key: str) -> bool:
+        """Take a job out of the queue, or end it where it runs; false if there is none."""
         with self._lock:
-            self._waiting.clear()
+            scope = self._scopes.pop(key, None)
+        if scope is None:
+            return False
+        self._threads.take(f"{key}@{id(scope)}")
+        scope.close()
+        return True
 
-    def join(self, timeout: float) -> None:
-        """Wait for what runs, for so many seconds at most for each."""
-        for thread in self._threads:
-            thread.join(timeout)
+    def close(self) -> None:
+        """Cancel every job, and end what was started here. Twice is fine."""
+        with self._lock:
+            self._closed = True
+            keys = list(self._scopes)
+        self._threads.stop()
+        for key in keys:
+            self.cancel(key)
+        if self._owned:
+            self._end_labs()
+            self._threads.join(ENDING)
+            self._end_labs()  # what was just starting then
+        else:
+            self._threads.join(ENDING)
 
-    def _work(self) -> None:
-        while True:
-            with self._lock:
-                if self._stop_early() or not self._waiting:
-                    return
-                key = next(iter(self._waiting))
-                job = self._waiting.pop(key)
-                self._running.add(key)
-            try:
-                job()
-            except Exception:
-                log.exception("%s could not be reported", key)
-            finally:
-                with self._lock:
-                    self._running.discard(key)
+    def _end_labs(self) -> None:
+        for lab in self._labs.values():
+            lab.close()
+
+    def _make(self, job: Job, scope: Scope) -> None:
+        """Make the attempt, in the calling thread, and tell what came of it."""
+        ended: Done | Exception
+        try:
+            self._tell(job.key, {"event": "attempt_started", "instance_id": job.task.id, "number": job.number})
+            solver = self._solver(job)
+            ended = perform(
+                job,
+                self._lab_of(solver),
+                self._terms.conditions,
+                solver=solver,
+                folder=self._terms.folder(job.key) if self._terms.folder is not None else None,
+                run_id=self._terms.run_id,
+                on_event=partial(self._tell, job.key),
+                scope=scope,
+            )
+        except Exception as error:
+            ended = error
+        with self._lock:
+            cancelled = self._scopes.get(job.key) is not scope
+            if not cancelled:
+                del self._scopes[job.key]
+        if not cancelled:
+            self._terms.ended(job, ended)
+
+    def _tell(self, key: str, event: Mapping[str, Any]) -> None:
+        if self._terms.on_event is not None:
+            self._terms.on_event(key, event)
+
+    def _solver(self, job: Job) -> LoadedSolver:
+        """Loaded once for all attempts that name it."""
+        with self._lock:
+            if job.solver not in self._solvers:
+                self._solvers[job.solver] = solver_of(job, self._terms.conditions)
+            return self._solvers[job.solver]
+
+    def _lab_of(self, solver: LoadedSolver) -> Lab:
+        """The lab whose workspaces have the tools that the solver brings."""
+        with self._lock:
+            if solver.tools not in self._labs:
+                shared: Any = {"backend": self._lab.backend, "admission": self._lab.admission}
+                self._labs[solver.tools] = make_lab(self._terms.conditions, solver=solver, **shared)
+            return self._labs[solver.tools]
+
+
+def _written(terms: Terms) -> list[Path]:
+    """The folders that attempts write to, besides the cache."""
+    return [terms.folder("any")] if terms.folder is not None else []
+
+
+__all__ = ["LocalExecutor"]

@@ -6,6 +6,7 @@ from typing import Any
 
 from pytest_swegym._support.keys import content_key
 from pytest_swegym.results import ResultStore
+from pytest_swegym.results.cache import manner
 from pytest_swegym.task import AttemptRecord
 from pytest_swegym.task import Task
 from pytest_swegym.task import Verdict
@@ -25,14 +26,16 @@ def attempt_key(
     tools: str = "",
     max_steps: int | None = None,
     step_reward: str = "none",
+    fast_fail: bool = False,
+    shards: int = 1,
 ) -> str:
     """Names everything that a result depends on; ``solver`` is its identity, which changes with its code.
 
-    ``tools`` is the key of the toolset.
+    ``tools`` is the key of the toolset. How many ``shards`` makes no difference, only whether there may be several.
     """
     rewards = (reward, step_reward)
     parts = (task.to_dict(), number, seed, solver, sandbox, rewards, protect, compat, grader, tools, max_steps)
-    return content_key("attempt", *parts)
+    return content_key("attempt", *parts, *manner(fast_fail, shards))
 
 
 def finished(store: ResultStore, key: str, content: str) -> AttemptRecord | None:

@@ -6,6 +6,7 @@ from pytest_swegym.solvers.base import Solver
 from pytest_swegym.solvers.load import BUILT_IN
 from pytest_swegym.solvers.load import LoadedSolver
 from pytest_swegym.solvers.load import load_solver
+from pytest_swegym.solvers.load import own_solver
 
 
-__all__ = ["BUILT_IN", "LoadedSolver", "Solver", "load_solver"]
+__all__ = ["BUILT_IN", "LoadedSolver", "Solver", "load_solver", "own_solver"]

@@ -90,7 +90,7 @@ def load_solver(name: str, *, root: Path | None = None, agent: Sequence[str] = (
         found = load(name, what="solver", root=root)
     except LoadError as error:
         raise LoadError(f"{error}{_meant(kind)}") from error.__cause__
-    return _own(name, found)
+    return own_solver(name, found)
 
 
 def _meant(kind: str) -> str:
@@ -100,8 +100,11 @@ def _meant(kind: str) -> str:
     return f"; did you mean {forms[near[0]]}?" if near and kind not in forms else ""
 
 
-def _own(name: str, found: Any) -> LoadedSolver:
-    """The user's own: a function, an object with ``solve``, or a class of either kind (made without arguments)."""
+def own_solver(name: str, found: Any) -> LoadedSolver:
+    """The user's own: a function, an object with ``solve``, or a class of either kind (made without arguments).
+
+    Raises :class:`LoadError` for anything else.
+    """
     made = found() if isinstance(found, type) else found
     function = made.solve if hasattr(made, "solve") else made
     if not callable(function):

@@ -5,18 +5,17 @@ from __future__ import annotations
 import threading
 from dataclasses import replace
 from pathlib import Path
-from types import SimpleNamespace
 from typing import Any
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pytest_swegym.plugin.recorder import SHORT
-from pytest_swegym.plugin.recorder import Recorder
 from pytest_swegym.plugin.recorder import plain_settings
-from pytest_swegym.plugin.recorder import shortened
 from pytest_swegym.results.events import EventTail
+from pytest_swegym.results.recorder import SHORT
+from pytest_swegym.results.recorder import Recorder
+from pytest_swegym.results.recorder import shortened
 from pytest_swegym.settings import Settings
 
 
@@ -26,8 +25,7 @@ AGENT = ("model=small", 'body={"a": 1}', 'body ={"a": 1}', "base_url=http://user
 
 @pytest.fixture
 def recorder(tmp_path: Path) -> Recorder:
-    """A recorder of a run of which only the folder and the settings count here."""
-    return Recorder(SimpleNamespace(root=tmp_path, run_id="run-1", settings=Settings()))  # type: ignore[arg-type]
+    return Recorder(tmp_path, "run-1")
 
 
 def told(recorder: Recorder, *events: dict[str, Any]) -> list[dict[str, Any]]:
