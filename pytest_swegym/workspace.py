@@ -214,6 +214,11 @@ class Workspace:
         given = self.occasion if occasion is None else occasion
         return Workspace(sandbox, self.path, fork=self._fork, drop=self._drop, program=self._program, occasion=given)
 
+    @property
+    def forks(self) -> bool:
+        """Whether it can be forked: it was not made of a single sandbox."""
+        return self._fork is not None
+
     def drop(self, snapshot: Snapshot) -> None:
         """Give up a snapshot that nothing is to start from any more; what was started from it lives on."""
         if self._drop is not None:

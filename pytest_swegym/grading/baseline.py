@@ -40,7 +40,8 @@ FORMAT = "swegym.baseline/1"
 class Baseline:
     """Every test's outcome, and the ``quirks`` of the repository: what would be suspicious had a patch brought it.
 
-    ``codes`` are digests of what the functions of each test file do. ``log`` is not part of the JSON form.
+    ``codes`` are digests of what the functions of each test file do, ``seconds`` what its tests took: by file, or by
+    class where ids are dotted names. ``log`` is not part of the JSON form.
     """
 
     tests: Mapping[str, Outcome] = field(default_factory=dict)
@@ -48,6 +49,7 @@ class Baseline:
     codes: Mapping[str, str] = field(default_factory=dict)
     exit_code: int | None = None
     duration: float = 0.0
+    seconds: Mapping[str, float] = field(default_factory=dict)
     log: bytes = field(default=b"", compare=False)
 
     def to_dict(self) -> dict[str, Any]:
@@ -58,6 +60,7 @@ class Baseline:
             "codes": dict(self.codes),
             "exit_code": self.exit_code,
             "duration": self.duration,
+            "seconds": {name: round(value, 4) for name, value in self.seconds.items()},
         }
 
     @classmethod
@@ -72,6 +75,7 @@ class Baseline:
                 codes=dict(data["codes"]),
                 exit_code=data["exit_code"],
                 duration=data["duration"],
+                seconds={name: float(value) for name, value in data.get("seconds", {}).items()},
             )
         except (AttributeError, KeyError, TypeError, ValueError) as error:
             raise ConfigError(f"{where}: damaged: {error}") from error
@@ -190,5 +194,16 @@ def baseline_of(run: Run, workdir: str) -> Baseline:
         codes={path: digest for path, digest in run.seen.codes.items() if path not in run.canaries.files},
         exit_code=run.exit_code,
         duration=run.duration,
+        seconds=_seconds(run),
         log=run.log,
     )
+
+
+def _seconds(run: Run) -> dict[str, float]:
+    """What the tests of each file took, or of each class where ids are dotted names."""
+    found: dict[str, float] = {}
+    for name, test in run.seen.tests.items():
+        if not run.canaries.owns(name):
+            owner = name.split("::")[0] if "::" in name else name.rpartition(".")[0]
+            found[owner] = found.get(owner, 0.0) + test.duration
+    return found

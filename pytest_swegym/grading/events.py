@@ -74,6 +74,7 @@ class Collected:
     and in which file; ``codes`` maps a test file to a
     digest of what its functions do; ``aliases`` maps what the runner prints of a test, if that is not its id, to the
     tests it stands for. ``status`` is the session's exit status, ``plain`` what it would be without the canaries.
+    ``early`` is where a run ended before its end: at a listed test that is lost, or empty: after the last listed one.
     """
 
     tests: dict[str, TestResult] = field(default_factory=dict)
@@ -86,6 +87,7 @@ class Collected:
     aliases: dict[str, list[str]] = field(default_factory=dict)
     plain: int | None = None
     runner: str = ""
+    early: str | None = None
     absent: str = ""
     broken: str = ""
     status: int | None = None
@@ -125,7 +127,7 @@ def collect(events: Iterable[list[Any]]) -> Collected:
             found.plain = int(values[0])
         elif kind == "end":
             found.status = int(values[0])
-        elif kind in ("runner", "absent", "broken"):
+        elif kind in ("runner", "early", "absent", "broken"):
             setattr(found, kind, values[0])
         elif kind == "xml":
             found.xml = _unpack(values[0])

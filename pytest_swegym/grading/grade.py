@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable
 from collections.abc import Collection
 from collections.abc import Mapping
+from collections.abc import Sequence
+from dataclasses import dataclass
 from dataclasses import replace
 
 from pytest_swegym.errors import GradingError
@@ -28,7 +30,10 @@ from pytest_swegym.grading.match import match
 from pytest_swegym.grading.protect import protect_files
 from pytest_swegym.grading.run import Run
 from pytest_swegym.grading.run import place_tests
+from pytest_swegym.grading.shards import divide
+from pytest_swegym.grading.words import ended_early
 from pytest_swegym.grading.words import never_ran
+from pytest_swegym.grading.words import not_run
 from pytest_swegym.grading.words import shortfalls
 from pytest_swegym.task import F2P_OK
 from pytest_swegym.task import P2P_OK
@@ -56,40 +61,102 @@ def grade(
     compat: str = "same-run",
     tree: bytes | None = None,
     judge: Judge | None = None,
+    fast_fail: bool = False,
+    shards: int = 1,
 ) -> Grade:
     """Grade ``patch`` in ``workspace``, a fresh fork of the repository (never the solver's sandbox).
 
     A task of checks may have a ``tree`` handed in instead, and one without any a ``judge``.
     ``compat`` says what the SWE-bench harness's verdict is made from, :data:`pytest_swegym.grading.compat.MODES`.
     Without a ``baseline``, one is measured if the verdict depends on it, in another fork (``workspace.reset``).
+    With ``fast_fail`` the run ends at the first listed test that is lost, and after the last. With several ``shards``
+    the files run in so many processes at once, each in a fork of its own; what is not resolved so is decided by one
+    whole run.
     Raises :class:`GradingError` if the tests cannot be run at all, :class:`SandboxError` if the sandbox failed.
     """
     if task.spec.runner == CHECKS:
         version = GRADER_VERSION
         return grade_answer(task, patch, workspace, version=version, tree=tree, baseline=baseline, judge=judge)
     try:
-        method = workspace.apply(patch)
+        put = _put(task, patch, workspace, protect)
     except PatchError as error:
         return never_ran(task, Verdict.INVALID_PATCH, str(error))
-    restored = protect_files(workspace, task.hidden, patch, protect, runner=task.spec.runner)
-    try:
-        place_tests(task, workspace)
     except GradingError as error:
         if baseline is None:
             raise
         # They fitted the base, so it is the patch that is in their way.
         return never_ran(task, Verdict.UNRESOLVED, str(error))
-    measured = baseline or Baseline()
-    run = run_hidden(task, workspace, measured.codes, measured.quirks, graded=True)
-    own = patch_paths(patch) - set(restored)
     known = _Lazy(baseline, lambda: _measured(task, workspace))
-    doubts = suspicions(run) + late_hooks(run, workspace.path, own, task.hidden.patch)
+    decided = None
+    if shards > 1 and baseline is not None:
+        decided = _sharded(task, workspace, baseline, put, known, count=shards, early=fast_fail)
+    run, graded = decided or _whole(task, workspace, put, known, early=fast_fail)
+    if run.seen.early is not None and not _final(run, graded):
+        workspace.reset()
+        run, graded = _whole(task, workspace, _put(task, patch, workspace, protect), known)
+    return replace(graded, compat=second_verdict(task, patch, run, workspace, compat))
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Put:
+    """A patch and the hidden tests, put into a workspace: how it applied, what of it stays, what was put back."""
+
+    method: str
+    own: Collection[str]
+    restored: Sequence[str]
+
+
+def _put(task: Task, patch: str, workspace: Workspace, protect: str) -> _Put:
+    """Raises :class:`PatchError` for the patch, :class:`GradingError` for the tests."""
+    method = workspace.apply(patch)
+    restored = protect_files(workspace, task.hidden, patch, protect, runner=task.spec.runner)
+    place_tests(task, workspace)
+    return _Put(method=method, own=patch_paths(patch) - set(restored), restored=restored)
+
+
+def _whole(task: Task, workspace: Workspace, put: _Put, known: _Lazy, *, early: bool = False) -> tuple[Run, Grade]:
+    before = known.given or Baseline()
+    run = run_hidden(task, workspace, before.codes, before.quirks, graded=True, early=early)
+    return run, _judged(task, run, _bent(task, run, workspace.path, put, known), known, put)
+
+
+def _sharded(
+    task: Task, workspace: Workspace, baseline: Baseline, put: _Put, known: _Lazy, *, count: int, early: bool
+) -> tuple[Run, Grade] | None:
+    """Several runs as one, if they resolve the task; else ``None``, and ``workspace`` is as it was."""
+
+    def fine(run: Run) -> bool:
+        lost = _lost(task, run)
+        return not (lost or _ending(task, run) or _bent(task, run, workspace.path, put, known)) and run.orderly
+
+    def judged(run: Run) -> Grade | None:
+        graded = _judged(task, run, [], known, put)
+        return graded if graded.resolved else None
+
+    shards = divide(task, workspace, baseline, count, early=early)
+    return shards.decide(workspace, fine, judged) if shards is not None else None
+
+
+def _lost(task: Task, run: Run) -> bool:
+    """Whether a listed test that ran is lost. One that another process runs, or none, is not."""
+    lists = ((task.hidden.fail_to_pass, F2P_OK), (task.hidden.pass_to_pass, P2P_OK))
+    ran = run.seen.tests
+    names = ((canonical(each, task.spec.runner), ok) for entries, ok in lists for each in entries)
+    return any(name in ran and ran[name].outcome not in ok for name, ok in names)
+
+
+def _final(run: Run, graded: Grade) -> bool:
+    """Whether a run that ended early has decided: nothing is taken for bent, or broken, that was not run to its end."""
+    lost = bool(run.seen.early) and graded.verdict is Verdict.UNRESOLVED
+    return lost or graded.verdict in (Verdict.RESOLVED, Verdict.TIMEOUT)
+
+
+def _bent(task: Task, run: Run, workdir: str, put: _Put, known: _Lazy) -> list[str]:
+    doubts = suspicions(run) + late_hooks(run, workdir, put.own, task.hidden.patch)
     if doubts:
         before = known.get()
         doubts = [doubt for doubt in doubts if before is None or not before.excuses(doubt)]
-    bent = proofs(run) + sorted(set(doubts))
-    graded = _judged(task, run, bent, known, restored=restored, method=method)
-    return replace(graded, compat=second_verdict(task, patch, run, workspace, compat))
+    return proofs(run) + sorted(set(doubts))
 
 
 class _Lazy:
@@ -113,7 +180,7 @@ def _measured(task: Task, workspace: Workspace) -> Baseline | None:
         return None
 
 
-def _judged(task: Task, run: Run, bent: list[str], known: _Lazy, *, restored: list[str], method: str) -> Grade:
+def _judged(task: Task, run: Run, bent: list[str], known: _Lazy, put: _Put) -> Grade:
     xml = write_junit(
         (test for name, test in run.seen.tests.items() if not run.canaries.owns(name)),
         suite=task.id,
@@ -121,7 +188,7 @@ def _judged(task: Task, run: Run, bent: list[str], known: _Lazy, *, restored: li
     )
     tests = read_junit(xml)
     before = _needed_baseline(task, tests, known)
-    f2p, p2p = _lists(task, tests, before, run.seen.aliases)
+    f2p, p2p = (not_run(each, run.seen.early) for each in _lists(task, tests, before, run.seen.aliases))
     verdict, reasons = _verdict(task, run, bent, f2p, p2p)
     return Grade(
         verdict=verdict,
@@ -130,13 +197,14 @@ def _judged(task: Task, run: Run, bent: list[str], known: _Lazy, *, restored: li
         tests=tests,
         baseline=_listed_before(task, (*f2p, *p2p), before),
         reasons=tuple(reasons),
-        protected=tuple(restored),
+        protected=tuple(put.restored),
         exit_code=run.exit_code,
         oom=run.oom,
         duration=run.duration,
         junit_xml=xml,
         log=run.log,
-        apply_method=method,
+        apply_method=put.method,
+        early=ended_early(run.seen.early),
     )
 
 

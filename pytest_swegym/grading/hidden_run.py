@@ -25,11 +25,12 @@ def run_hidden(
     quirks: Collection[str] = (),
     *,
     graded: bool = False,
+    early: bool = False,
 ) -> Run:
     """Run the hidden tests, which are in place; ``graded`` if a patch is as well.
 
-    ``codes`` and ``quirks`` are those of the run before the patch.
+    ``codes`` and ``quirks`` are those of the run before the patch. An ``early`` run may end when it is decided.
     """
     if task.spec.runner not in NATIVE_RUNNERS:
-        return run_tests(task, workspace, codes)
+        return run_tests(task, workspace, codes, early=early)
     return run_native(task, workspace, canaries=Canaries() if NO_CANARIES in quirks else None, graded=graded)

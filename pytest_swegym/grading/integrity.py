@@ -15,7 +15,8 @@ from pytest_swegym.task import Outcome
 
 #: Stands for every witness that needs an orderly session.
 UNORDERLY = "the session did not end by itself"
-_BAD = frozenset({Outcome.FAILED, Outcome.ERROR})
+#: Outcomes that make a session end with 1.
+BAD = frozenset({Outcome.FAILED, Outcome.ERROR})
 
 
 def proofs(run: Run) -> list[str]:
@@ -34,7 +35,7 @@ def suspicions(run: Run) -> list[str]:
     found += [f"'{test}' was told twice, with different outcomes" for test in run.seen.contradicted]
     if not run.orderly:
         return found
-    if run.seen.status == 0 and any(test.outcome in _BAD for test in run.seen.tests.values()):
+    if run.seen.status == 0 and any(test.outcome in BAD for test in run.seen.tests.values()):
         found.append("the session ended with 0 although tests failed")
     found += run.canaries.wrong({name: test.outcome for name, test in run.seen.tests.items()})
     return found + _xml_against_events(run)
@@ -49,7 +50,7 @@ def _xml_against_events(run: Run) -> list[str]:
         return ["the test process left no readable XML"]
     tests, node_ids = run.seen.tests, run.seen.node_ids
     good = {witness_key(node_ids[name]) for name, test in tests.items() if test.outcome in F2P_OK}
-    bad = {witness_key(node_ids[name]) for name, test in tests.items() if test.outcome in _BAD}
+    bad = {witness_key(node_ids[name]) for name, test in tests.items() if test.outcome in BAD}
     found = []
     if witness.bad & (good - bad):
         found.append("the XML of the test process has failures where the events have none")

@@ -23,6 +23,8 @@ _WEIGHT = (
 _PRINTED = re.compile(r"(\w+) \(([\w.]+)\)")
 _PROGRESS = re.compile(r"\[(\s*\d+%\]?)?")
 _CONTROL = re.compile(r"[\x00-\x1f\x7f]")
+#: A dotted name that may be a test's.
+_NAME = re.compile(r"\w+(\.\w+)+")
 #: An id whose parameters were a path, of which the list holds the last part alone: ``t.py::t[/name]``.
 _SHORTENED = re.compile(r"(?P<test>[^\[]*)\[/(?P<name>[^/*]*\])", re.DOTALL)
 
@@ -63,6 +65,26 @@ def is_selector(listed: str, runner: str, known: Collection[str]) -> bool:
     if runner not in DOTTED:
         return "::" not in listed and (runner == "pytest" or "/" in listed)
     return listed not in known and any(under(listed, each, runner) for each in known)
+
+
+def stands_for(listed: str, runner: str) -> tuple[str, ...] | None:
+    """What the ids begin with that an entry stands for; ``None`` for the one id that it is, in its canonical spelling.
+
+    Only what can be told without knowing which tests there are. Dotted names may be those of a module or a class.
+    """
+    if runner in DOTTED:
+        return None if _NAME.fullmatch(listed) else ("",)
+    if runner != "pytest":
+        return ("",)
+    short = _SHORTENED.fullmatch(listed)
+    if short is not None:
+        return (short["test"] + "[/",)
+    if is_cut(listed):
+        return (listed,)
+    if "::" in listed:
+        return None
+    path = listed.rstrip("/")
+    return ("",) if path == "." else (path + "::", path + "/")
 
 
 def is_doctest(test_id: str) -> bool:

@@ -50,12 +50,23 @@ class GradeCache:
         """The one of this user, in the cache folder."""
         return cls(folder=cache_dir(FOLDER))
 
-    def key(self, prepared: str, patch: str, protect: str, compat: str = "same-run", *, tree: str = "") -> str:
+    def key(
+        self,
+        prepared: str,
+        patch: str,
+        protect: str,
+        compat: str = "same-run",
+        *,
+        tree: str = "",
+        fast_fail: bool = False,
+        shards: int = 1,
+    ) -> str:
         """Names what a grade is a function of. ``prepared`` is the key of the task, its snapshot and its sandbox.
 
         ``tree`` is the digest of the tree that was handed in, if one was.
         """
-        return content_key("grade", FORMAT, prepared, patch_digest(patch), protect, compat, tree, grader_digest())
+        parts = (FORMAT, prepared, patch_digest(patch), protect, compat, tree, grader_digest())
+        return content_key("grade", *parts, *manner(fast_fail, shards))
 
     def get_or_make(self, key: str, make: Callable[[], Grade]) -> tuple[Grade, bool]:
         """The grade called ``key`` and true; or the one that ``make`` makes, kept if it may be, and false.
@@ -108,6 +119,11 @@ def is_function_of_its_inputs(grade: Grade) -> bool:
     if grade.verdict is Verdict.INVALID_PATCH:
         return True
     return grade.verdict in _VERDICTS and grade.exit_code in _ENDED and not grade.oom
+
+
+def manner(fast_fail: bool, shards: int) -> list[str]:
+    """How the tests are run, as parts of a key: none for a whole run in one process."""
+    return ["fast-fail"] * fast_fail + ["shards"] * (shards != 1)
 
 
 def patch_digest(patch: str) -> str:

@@ -64,10 +64,13 @@ def _list(name: str, found: Mapping[str, Outcome], ok: Collection[Outcome]) -> I
     if len(rows) == len(found) and all(outcome is Outcome.MISSING for _, outcome in rows):
         yield "  none of them ran"
         return
-    for test, outcome in rows[:ROWS]:
+    ran = [(test, outcome) for test, outcome in rows if outcome is not Outcome.NOT_RUN]
+    for test, outcome in ran[:ROWS]:
         yield f"  {outcome.value:8} {one_line(test, 500)}"
-    if len(rows) > ROWS:
-        yield f"  ... and {len(rows) - ROWS} more"
+    if len(ran) > ROWS:
+        yield f"  ... and {len(ran) - ROWS} more"
+    if len(ran) < len(rows):
+        yield f"  {len(rows) - len(ran)} were not run: the grade had ended"
 
 
 def log_tail(log: bytes, lines: int = TAIL_LINES) -> str:

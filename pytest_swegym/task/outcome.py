@@ -18,6 +18,7 @@ class Outcome(str, Enum):
     XFAILED = "xfailed"
     XPASSED = "xpassed"  # non-strict; a strict xpass is FAILED
     MISSING = "missing"  # expected, but never ran
+    NOT_RUN = "not_run"  # expected, but the grade had ended by then, at another test that is lost
 
 
 #: Outcomes that count as solved for FAIL_TO_PASS (verdicts.md 2.7; a skip proves nothing).
@@ -74,7 +75,8 @@ class Grade:
     ``tests`` maps every id that ran. ``reasons`` says in words why the verdict is not ``resolved``; for
     ``tampered`` it names what was seen. ``oom`` tells that a process was killed for memory. ``protected`` lists files
     of the patch that grading put back. ``compat`` is the second verdict, where the task names a log parser. ``score``,
-    from 0 to 1, is a judge's, where one decides.
+    from 0 to 1, is a judge's, where one decides. ``early`` says where a run ended that did not run to its end (empty
+    if it did); listed tests that it did not come to are ``NOT_RUN``.
     """
 
     verdict: Verdict
@@ -92,6 +94,7 @@ class Grade:
     apply_method: str = ""
     compat: Compat | None = None
     score: float | None = None
+    early: str = ""
 
     @property
     def resolved(self) -> bool:

@@ -40,8 +40,8 @@ class AttemptRecord:
     fixed variables (hash seed, time zone, locale, build date) had. ``cached`` is true if the same patch was graded
     before and that grade was taken. ``unrunnable`` is true for the infra error of a task that nobody could have
     attempted: its row is damaged, or no environment for it is known. ``tree`` is the SHA-256 of the tree that was
-    handed in, where the task wants one; ``patch`` then is what of it a diff can show. ``score`` is a judge's. ``extra``
-    is what hooks added, JSON only.
+    handed in, where the task wants one; ``patch`` then is what of it a diff can show. ``score`` is a judge's. ``early``
+    says where a grade ended that did not run all its tests. ``extra`` is what hooks added, JSON only.
     """
 
     instance_id: str
@@ -77,6 +77,7 @@ class AttemptRecord:
     tags: tuple[str, ...] = ()
     tree: str = ""
     score: float | None = None
+    early: str = ""
     extra: Mapping[str, Any] = field(default_factory=dict)
 
     @property
@@ -142,6 +143,7 @@ def graded_fields(grade: Grade) -> dict[str, Any]:
         "apply_method": grade.apply_method,
         "compat": grade.compat,
         "score": grade.score,
+        "early": grade.early,
     }
 
 

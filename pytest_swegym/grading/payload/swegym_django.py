@@ -17,6 +17,7 @@ if MYPY:
 
     # of swegym_unittest
     Tally: "Any" = None
+    in_order: "Any" = None
     watch_machinery: "Any" = None
     result_class: "Any" = None
     runner_class: "Any" = None
@@ -41,7 +42,7 @@ MACHINERY = (
 def labels(job: "Any", root: str) -> "List[str]":
     """The files as labels: dotted names from the folder of runtests.py."""
     named, options = split_arguments(job["args"])
-    wanted = list(job["canaries"]) if named else sorted(set(list(job["targets"]) + list(job["canaries"])))
+    wanted = list(job["canaries"]) if named else in_order(job, list(job["targets"]) + list(job["canaries"]))
     there = [os.path.relpath(path, root) for path in wanted if os.path.exists(path)]
     return options + ["--noinput", "--parallel=1"] + named + [path[:-3].replace("/", ".") for path in there]
 
@@ -108,7 +109,7 @@ def run(job: "Any", path: "List[str]", emit: "Any", guard: "Any", seal: "Any") -
     script = os.path.abspath(job["script"])
     sys.argv = [script] + labels(job, os.path.dirname(job["script"]) or ".")
     sys.path[:0] = [os.path.dirname(script)] + path
-    tally = Tally(job)
+    tally = Tally(job, emit)
     runner = runner_class(result_class(emit, guard, tally), tally, seal)
     watch_django(guard, seal)
     utils: "Any" = sys.modules["django.test.utils"]

@@ -15,6 +15,8 @@ if MYPY:
     watch: "Any" = None
     ORIGINALS: "Dict[int, Any]" = {}  # of swegym_terminal
     make_terminal: "Any" = None
+    in_order: "Any" = None  # of swegym_early
+    make_ender: "Any" = None
 
 #: Options of a repository's own settings that would end, split or shrink a run.
 NEUTRAL: "Any" = (
@@ -206,7 +208,7 @@ def arguments(job: "Any") -> "List[str]":
         covered = any(top == "." or path.startswith(top + "/") for top in named)
         if not covered and (wanted or named):
             wanted.append(path)
-    there = sorted(set(path for path in wanted if os.path.exists(path)))
+    there = in_order(job, [path for path in wanted if os.path.exists(path)])
     # Some versions, told of a folder and of a file in it, run that file only.
     outer = [path for path in there if not any(path.startswith(other + "/") for other in there)]
     return ["--override-ini=junit_family=xunit1", "--override-ini=junit_logging=no"] + args + outer
@@ -361,4 +363,6 @@ def run(job: "Any", path: "List[str]", emit: "Any", guard: "Any", seal: "Any") -
     args = arguments(job)
     sys.argv = [os.path.join(os.path.dirname(os.path.abspath(pytest.__file__)), "__main__.py")] + args
     plugins = [make_plugin(pytest, job, path, emit, guard, seal), make_terminal(pytest, job, emit)]
+    if job["early"]:
+        plugins.append(make_ender(pytest, job, emit))
     return int(pytest.main(args, plugins=plugins))

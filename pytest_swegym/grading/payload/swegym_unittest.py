@@ -20,6 +20,8 @@ if MYPY:
     from typing import Type
 
     watch: "Any" = None  # given by the launcher
+    Early: "Any" = None  # of swegym_early
+    in_order: "Any" = None
 
 WITH_VALUE = frozenset("-k -s --start-directory -p --pattern -t --top-level-directory --durations".split())
 
@@ -42,7 +44,8 @@ def watch_machinery(guard: "Any") -> None:
 class Tally:
     """What the controller wants to know of a session, and which tests are canaries: nobody else hears of these."""
 
-    def __init__(self, job: "Any") -> None:
+    def __init__(self, job: "Any", emit: "Any") -> None:
+        self.early = Early(job, emit)
         self.began: "Dict[str, float]" = {}
         self.bad = 0
         self.done = False
@@ -95,6 +98,7 @@ def result_class(emit: "Any", guard: "Any", tally: "Tally") -> "Type[Any]":
         if guard.due():
             guard.check()
         tally.bad += outcome in ("failed", "error")
+        tally.early.note(name, outcome)
         emit("test", name, "call", outcome, 0, clock() - begun.get(name, clock()), text[-2000:], partial)
         return not mine(test)
 
@@ -117,6 +121,8 @@ def result_class(emit: "Any", guard: "Any", tally: "Tally") -> "Type[Any]":
         def stopTest(self, test: "Any") -> None:
             if not mine(test):
                 plain.stopTest(self, test)
+            if tally.early.decided(name_of(test)) or tally.early.last(name_of(test)):
+                self.shouldStop = True
 
         def addDuration(self, test: "Any", elapsed: "Any") -> None:
             if not mine(test):
@@ -168,7 +174,7 @@ def runner_class(result: "Type[Any]", tally: "Tally", seal: "Any") -> "Type[Any]
             cases = list(flat(test))
             compare_tests(cases, seal)
             try:
-                found = unittest.TextTestRunner.run(self, test)
+                found = unittest.TextTestRunner.run(self, staged(test, cases, tally))
                 tally.done = True
                 return found
             finally:
@@ -183,7 +189,7 @@ def arguments(job: "Any") -> "List[str]":
     if "discover" in args[:4]:
         return args
     named = [a for b, a in zip([""] + args, args) if not a.startswith("-") and b not in WITH_VALUE]
-    wanted = list(job["canaries"]) if named else sorted(set(list(job["targets"]) + list(job["canaries"])))
+    wanted = list(job["canaries"]) if named else in_order(job, list(job["targets"]) + list(job["canaries"]))
     return args + [module(path) for path in wanted if os.path.exists(path)]
 
 
@@ -196,6 +202,49 @@ def flat(test: "Any") -> "Any":
     for part in parts:
         for each in flat(part):
             yield each
+
+
+def staged(test: "Any", cases: "List[Any]", tally: "Tally") -> "Any":
+    """What is run of a suite: all of it, or what there is to wait for; tests of our own in any case."""
+    early = tally.early
+    if not early.on:
+        return test
+    own = [case for case in cases if tally.mine(case)]
+    names = set(str(case.id()) for case in cases)
+    others = set(early.holds).difference(names)
+    groups = set(name for name in others if any(each.startswith(name + ".") for each in names))
+    gone = sorted(others.difference(groups, [words_of(case) for case in cases]))
+    if gone:
+        early.end(gone[0])
+        return unittest.TestSuite(own)
+    early.begins += tuple(name + "." for name in groups)
+    waited = [str(case.id()) for case in cases if tally.mine(case) or early.waits_for(str(case.id()))]
+    if len(waited) < len(cases):
+        early.expect(waited)
+    suite = sorted_by_file(test, cases, early.ranks) if early.sorts else test
+
+    def both(result: "Any") -> None:
+        suite(result)
+        if early.lost:
+            result.shouldStop = False
+            unittest.TestSuite(case for case in own if str(case.id()) not in tally.began)(result)
+
+    return both
+
+
+def sorted_by_file(test: "Any", cases: "List[Any]", ranks: "Any") -> "Any":
+    """The suite, the files that decide most first; as it is if a part of it is a suite of somebody's own."""
+
+    def plain(part: "Any") -> bool:
+        if isinstance(part, unittest.TestCase):
+            return True
+        return type(part) is unittest.TestSuite and all(plain(each) for each in part)
+
+    def rank(case: "Any") -> int:
+        file = getattr(sys.modules.get(type(case).__module__), "__file__", None)
+        return int(ranks.get(os.path.relpath(file), 9)) if file else 9
+
+    return unittest.TestSuite(sorted(cases, key=rank)) if plain(test) else test
 
 
 def compare_tests(cases: "List[Any]", seal: "Any") -> None:
@@ -223,7 +272,7 @@ def run(job: "Any", path: "List[str]", emit: "Any", guard: "Any", seal: "Any") -
     emit("runner", "unittest")
     emit("root", "")
     watch_machinery(guard)
-    tally = Tally(job)
+    tally = Tally(job, emit)
     runner = runner_class(result_class(emit, guard, tally), tally, seal)
     sys.path[:0] = path
     sys.argv = [os.path.join(os.path.dirname(unittest.__file__), "__main__.py")] + arguments(job)
