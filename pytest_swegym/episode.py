@@ -287,7 +287,8 @@ class Attempt:
         left = self._retries
         while True:
             try:
-                with self._lab.computing(prepared.task.spec, prepared.snapshot, self._scope) as workspace:
+                space = self._lab.computing(prepared.task.spec, prepared.snapshot, self._scope)
+                with space as workspace, self._lab.dividing() as shards:
                     return grade(
                         prepared.task,
                         patch,
@@ -298,7 +299,7 @@ class Attempt:
                         tree=tree,
                         judge=self._lab.judge,
                         fast_fail=self._lab.fast_fail,
-                        shards=self._lab.shards,
+                        shards=shards,
                     )
             except InfraError as error:
                 if not left:

@@ -20,6 +20,7 @@ from pytest_swegym._support.locks import key_lock
 from pytest_swegym._support.paths import cache_dir
 from pytest_swegym._support.paths import write_atomic
 from pytest_swegym.admission import Admission
+from pytest_swegym.admission.machine import idle_cores
 from pytest_swegym.environments import BUILD_SLOT
 from pytest_swegym.environments import Disk
 from pytest_swegym.environments import prepare
@@ -110,6 +111,7 @@ class Lab:
         self._offline = offline
         self._source_options: dict[str, Any] = {"mirror": mirror, "offline": offline, "root": root}
         self._prepared: dict[str, Prepared] = {}
+        self._failed: dict[str, SwegymError] = {}
         self._disk = disk or Disk([backend], None)
         self.admission = admission or Admission()
         self.admission.make_room = self._disk.make_room
@@ -127,6 +129,8 @@ class Lab:
         name = _name(task)
         self.admission.require_disk()
         with self._locks[name]:
+            if (failed := self._failed.pop(name, None)) is not None:
+                raise failed
             prepared = self._prepared.get(name)
             if prepared is None or not self._hold(name, prepared, again=True):
                 tools = self.tools.key if self.tools is not None else ""
@@ -161,11 +165,11 @@ class Lab:
                     self._holds.pop(name).release()
 
     def prefetch(self, task: Task) -> None:
-        """As :meth:`prepare`, for an attempt that is yet to come. Raises nothing: that attempt will be told."""
+        """As :meth:`prepare`, for an attempt that is yet to come. That is told what went wrong, and it is tried once."""
         try:
             self.prepare(task)
         except SwegymError as error:
-            log.debug("%s: preparing it ahead failed: %s", task.id, error)
+            self._failed[_name(task)] = error
         else:
             self.release(task)
 
@@ -267,6 +271,16 @@ class Lab:
         """A fresh fork in which tests are about to run: one of as many at a time as there are cores."""
         with self.admission.turns.take(scope), self.workspace(spec, snapshot, scope=scope) as workspace:
             yield workspace
+
+    @contextmanager
+    def dividing(self) -> Iterator[int]:
+        """In how many processes the tests of a grade may run at once; held until it ends."""
+        if self.shards:
+            yield self.shards
+            return
+        turns = self.admission.turns
+        with turns.spare(idle_cores(turns.count)) as idle:
+            yield 1 + idle
 
     def __deepcopy__(self, memo: object) -> Lab:
         """A lab is shared, whoever copies the options that it is one of."""

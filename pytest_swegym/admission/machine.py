@@ -55,6 +55,16 @@ class Probe(Protocol):
     def read(self) -> Reading: ...
 
 
+def idle_cores(cores: int, *, proc: Path = Path("/proc")) -> int:
+    """How many of ``cores`` nobody computes on at this moment, whatever process that is; this thread does not count."""
+    try:
+        lines = (proc / "stat").read_text(encoding="ascii").splitlines()
+        running = next(int(line.split()[1]) for line in lines if line.startswith("procs_running "))
+    except (OSError, ValueError, IndexError, StopIteration):
+        return cores - 1
+    return max(0, cores - max(1, running))
+
+
 class Machine:
     """This machine, and the control groups that this process is in; ``folders`` are those that are written to."""
 
