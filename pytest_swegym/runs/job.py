@@ -17,6 +17,7 @@ from pytest_swegym._support.loading import load
 from pytest_swegym.admission import Admission
 from pytest_swegym.environments import Disk
 from pytest_swegym.episode import Attempt
+from pytest_swegym.errors import ConfigError
 from pytest_swegym.grading import GRADER_VERSION
 from pytest_swegym.grading import compute_reward
 from pytest_swegym.lab import Lab
@@ -26,6 +27,7 @@ from pytest_swegym.sandbox import choose
 from pytest_swegym.sandbox.base import Backend
 from pytest_swegym.sandbox.scope import Scope
 from pytest_swegym.session.rewards import make_step_reward
+from pytest_swegym.settings import counts_all
 from pytest_swegym.solvers import LoadedSolver
 from pytest_swegym.solvers import load_solver
 from pytest_swegym.solvers import own_solver
@@ -143,6 +145,8 @@ def make_lab(
 
     Raises :class:`SandboxError` or :class:`ConfigError`.
     """
+    if conditions.fast_fail and (problem := counts_all(conditions.reward, conditions.step_reward)):
+        raise ConfigError(f"fast_fail: {problem}")
     made = backend or choose(conditions.sandbox, offline=conditions.offline, registry=conditions.registry)[0]
     made.sweep()
 

@@ -10,6 +10,7 @@ from pytest_swegym.settings.parse import parse_count
 from pytest_swegym.settings.parse import parse_path
 from pytest_swegym.settings.parse import parse_rate
 from pytest_swegym.settings.resolve import Settings
+from pytest_swegym.settings.resolve import counts_all
 from pytest_swegym.settings.resolve import resolve
 
 
@@ -18,6 +19,7 @@ __all__ = [
     "Option",
     "Settings",
     "add_option",
+    "counts_all",
     "option",
     "parse_count",
     "parse_path",

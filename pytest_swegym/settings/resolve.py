@@ -76,7 +76,8 @@ def resolve(
 ) -> Settings:
     """Option, then environment, then ini, then default. Relative paths start at ``cwd``, in the ini at ``ini_dir``.
 
-    Raises :class:`argparse.ArgumentTypeError`, naming the ini value or variable that is wrong.
+    Raises :class:`argparse.ArgumentTypeError`, naming the ini value or variable that is wrong, or options that
+    contradict each other.
     """
     values: dict[str, Any] = {}
     sources: dict[str, str] = {}
@@ -90,7 +91,20 @@ def resolve(
             # A bare word is a name of ours before it is a folder of tools.
             value = tuple(_anchored(word, base) if name != "tools" or "/" in word else word for word in value)
         values[name], sources[name] = value, source
+    if values["fast_fail"] and (problem := counts_all(values["reward"], values["step_reward"])):
+        raise argparse.ArgumentTypeError(f"--swegym-fast-fail: {problem}")
     return Settings(**values, sources=sources)
+
+
+def counts_all(reward: str, step_reward: str) -> str:
+    """Why rewards need every listed test to run, and what to choose instead; empty if they do not."""
+    for option, name, instead in (("reward", reward, "resolved"), ("step-reward", step_reward, "none")):
+        if name in ("fraction", "weighted", "delta", "tests"):
+            return (
+                f"the grade ends at the first test that is lost, and --swegym-{option}={name} counts all; choose"
+                f" --swegym-{option}={instead}"
+            )
+    return ""
 
 
 def _choose(
