@@ -5,6 +5,8 @@ from __future__ import annotations
 import os
 import threading
 from collections.abc import Callable
+from collections.abc import Iterable
+from collections.abc import Iterator
 from collections.abc import Mapping
 from dataclasses import replace
 from functools import cached_property
@@ -20,10 +22,12 @@ from pytest_swegym.errors import SandboxUnavailable
 from pytest_swegym.sandbox import docker_client
 from pytest_swegym.sandbox import docker_images
 from pytest_swegym.sandbox import docker_pull
+from pytest_swegym.sandbox import docker_shipping
 from pytest_swegym.sandbox import docker_snapshots
 from pytest_swegym.sandbox import docker_store
 from pytest_swegym.sandbox.base import Sandbox
 from pytest_swegym.sandbox.base import SandboxLimits
+from pytest_swegym.sandbox.base import Sharing
 from pytest_swegym.sandbox.base import Snapshot
 from pytest_swegym.sandbox.base import Stored
 from pytest_swegym.sandbox.docker_container import Plan
@@ -65,6 +69,7 @@ class DockerBackend:
         self._temporary: list[str] = []
         self._dropped: list[str] = []
         self._refused: dict[str, str] = {}
+        self.sharing: Sharing | None = None
         self._pythons: dict[str, list[docker_images.Python]] = {}
 
     def available(self) -> str | None:
@@ -194,6 +199,26 @@ class DockerBackend:
         left = [image for image in waiting if not docker_snapshots.remove(self._connect(), image)]
         with self._lock:
             self._dropped += left
+
+    def platform(self, environment: EnvironmentSpec) -> str:
+        """The daemon's kind of machine: images bring all else."""
+        return f"{self._facts.get('OSType', '')}/{self._facts.get('Architecture', '')}"
+
+    def kept(self) -> list[str]:
+        """The keys of all saved snapshots."""
+        return docker_shipping.kept(self._connect())
+
+    def parcels(self, snapshot: Snapshot) -> list[str]:
+        """The image of the snapshot, with all of its layers."""
+        return [snapshot.key]
+
+    def pack(self, key: str) -> Iterator[bytes]:
+        """A saved snapshot as ``docker save`` writes it; see :class:`~pytest_swegym.sandbox.base.Shipper`."""
+        return docker_shipping.pack(self._connect(), self.name, key)
+
+    def unpack(self, key: str, chunks: Iterable[bytes]) -> Snapshot:
+        """Load an image that another machine saved; see :class:`~pytest_swegym.sandbox.base.Shipper`."""
+        return docker_shipping.unpack(self._connect(), self.name, key, chunks)
 
     def close(self) -> None:
         """End every sandbox that this object started, and drop temporary snapshots. Twice is fine."""

@@ -1,0 +1,290 @@
+"""Attempts on the machines of a Ray cluster: what dies there is made again, what has ended is kept."""
+
+from __future__ import annotations
+
+import logging
+import math
+import secrets
+import threading
+import time
+from concurrent.futures import ThreadPoolExecutor
+from itertools import islice
+from pathlib import Path
+from typing import Any
+
+from pytest_swegym._support.keys import content_key
+from pytest_swegym.errors import ConfigError
+from pytest_swegym.errors import InfraError
+from pytest_swegym.results.cache import grader_digest
+from pytest_swegym.runs.executor import Terms
+from pytest_swegym.runs.files import files_of
+from pytest_swegym.runs.files import place_files
+from pytest_swegym.runs.job import Done
+from pytest_swegym.runs.job import Job
+from pytest_swegym.runs.queue import Queue
+from pytest_swegym.runs.ray_catalogue import Shipped
+from pytest_swegym.runs.ray_cluster import Cluster
+from pytest_swegym.runs.ray_placing import LOOK
+from pytest_swegym.runs.ray_placing import Flight
+from pytest_swegym.runs.ray_placing import Placing
+from pytest_swegym.runs.ray_placing import Worker
+from pytest_swegym.runs.ray_worker import Post
+
+
+log = logging.getLogger("pytest_swegym.runs")
+#: How often an attempt is made whose worker dies, and how many workers may die at birth one after the other.
+TRIES, STILLBORN = 4, 8
+#: Seconds of one wait for news, and between two looks at the nodes.
+_WAIT, _LOOK = 0.1, 2.0
+_TELLERS = 8
+
+
+class RayExecutor:
+    """Makes attempts on a cluster; see :class:`~pytest_swegym.runs.executor.Executor`.
+
+    ``address`` and ``share`` are the options ``--swegym-ray-address`` and ``--swegym-share``. With 0 jobs as many
+    attempts run as the cluster has cores; with more than it has, a worker makes several at a time.
+
+    Raises :class:`ConfigError` if there is no such cluster.
+    """
+
+    def __init__(self, terms: Terms, *, address: str | None = None, share: Path | None = None) -> None:
+        self._terms = terms
+        left_out = [terms.folder("key").parents[1]] if terms.folder is not None else []
+        self._cluster = Cluster(address, root=terms.conditions.folder, left_out=left_out)
+        self._share = str(share.absolute()) if share is not None else ""
+        self._waiting: Queue[Flight] = Queue()
+        self._flights: dict[str, Flight] = {}
+        self._workers: list[Worker] = []
+        self._placing = Placing()
+        self._nodes: set[str] = set()
+        self._cores = self._ending = self._stillborn = 0
+        self._looked = -_LOOK
+        self._failure: Exception | None = None
+        self._closed = False
+        self._lock = threading.RLock()
+        self._news = threading.Event()
+        self._tellers = ThreadPoolExecutor(_TELLERS, thread_name_prefix="swegym-ended")
+        self._thread = threading.Thread(target=self._drive, name="swegym-ray", daemon=True)
+        self._thread.start()
+
+    # -- the contract ----------------------------------------------------------------------------
+
+    def submit(self, job: Job) -> None:
+        """Queue a job. Raises :class:`ConfigError` if one of its key is here, or if this is closed."""
+        with self._lock:
+            if self._closed:
+                raise ConfigError(f"{job.key}: the run has ended")
+            if job.key in self._flights:
+                raise ConfigError(f"{job.key} waits or runs already")
+            flight = self._flights[job.key] = Flight(job=job, task=content_key(job.task.to_dict()))
+            if self._failure is not None:
+                self._end(flight, self._failure)
+            else:
+                self._waiting.put(job.key, flight, job.priority)
+        self._news.set()
+
+    def cancel(self, key: str) -> bool:
+        """Take a job out of the queue, or end it where it runs; nothing will be told of it."""
+        with self._lock:
+            flight = self._flights.get(key)
+            if flight is None or flight.cancelled or flight.done is not None:
+                return False
+            flight.cancelled = True
+            if self._waiting.take(key) is not None:
+                del self._flights[key]
+            elif flight.at is not None:
+                flight.at.actor.cancel.remote(key)
+        return True
+
+    def close(self) -> None:
+        """Cancel every job, and end what was started on the cluster. Twice is fine; never raises."""
+        with self._lock:
+            first, self._closed = not self._closed, True
+            self._waiting.clear()
+        self._news.set()
+        if first:
+            self._thread.join(10.0)
+            self._cluster.end([worker.actor for worker in self._workers])
+            self._tellers.shutdown(wait=False, cancel_futures=True)
+
+    def shipped(self) -> tuple[Shipped, dict[tuple[str, str], int]]:
+        """What was shipped so far, and how often each snapshot to each node."""
+        return self._cluster.shipped()
+
+    # -- the thread that drives ------------------------------------------------------------------
+
+    def _drive(self) -> None:
+        while not self._closed:
+            try:
+                self._round()
+            except Exception as error:
+                if not self._closed:
+                    log.exception("the cluster failed")
+                    self._fail(InfraError(f"the cluster failed: {type(error).__name__}: {error}"[:1000]))
+                return
+
+    def _round(self) -> None:
+        """Start workers, give them jobs, and hear what they say."""
+        self._look_at_nodes()
+        self._hire()
+        self._place()
+        calls = {call: worker for worker in self._workers for call in worker.flights}
+        probes = {worker.probe: worker for worker in self._workers if not worker.node}
+        if not calls and not probes:
+            self._news.wait(_WAIT)
+            self._news.clear()
+            return
+        for ref in self._cluster.ready([*calls, *probes], _WAIT):
+            if ref in probes:
+                self._arrive(probes[ref])
+            elif ref in calls[ref].flights:
+                self._hear(calls[ref], ref)
+
+    def _look_at_nodes(self) -> None:
+        now = time.monotonic()
+        if now - self._looked < _LOOK:
+            return
+        self._looked = now
+        alive, before = self._cluster.nodes(), self._nodes
+        self._nodes, self._cores = alive, self._cluster.cores()
+        for node in before - alive:
+            log.warning("node %s is gone: what it was making is made again", node[:8])
+            self._cluster.lost(node)
+            self._placing.lost(node)
+            for worker in [worker for worker in self._workers if worker.node == node]:
+                self._bury(worker, InfraError(f"node {node[:8]} is gone"))
+
+    def _hire(self) -> None:
+        """One worker for each core that there is work for."""
+        jobs = self._terms.jobs
+        wanted = min(self._cores, len(self._flights), jobs or self._cores)
+        for _ in range(wanted - len(self._workers)):
+            threads = max(1, math.ceil(jobs / self._cores))
+            post = Post(
+                who=secrets.token_hex(6),
+                conditions=self._terms.conditions,
+                run_id=self._terms.run_id,
+                share=self._share,
+                porter=self._cluster.porter_name,
+                shipped_root=self._cluster.ships_root,
+            )
+            actor = self._cluster.hand(post, threads)
+            self._workers.append(Worker(actor=actor, probe=actor.ready.remote(), who=post.who, threads=threads))
+
+    def _arrive(self, worker: Worker) -> None:
+        """A worker lives: its node gets a porter before its first attempt."""
+        try:
+            node, digest, _ = self._cluster.get(worker.probe)
+            if digest != grader_digest():
+                raise ConfigError(f"node {node[:8]} has another version of pytest-swegym: install the same everywhere")
+            self._cluster.settle(node, self._terms.conditions)
+        except ConfigError as error:
+            self._bury(worker, error)
+            self._fail(error)
+        except self._cluster.failures as error:
+            self._stillborn += 1
+            self._bury(worker, error)
+            if self._stillborn > STILLBORN:
+                self._fail(InfraError(f"no worker starts on the cluster: {error}"[:3000]))
+        else:
+            worker.node, self._stillborn = node, 0
+
+    def _place(self) -> None:
+        """Give each free worker the job that fits it best, the least busy first."""
+        with self._lock:
+            busy = sum(len(worker.flights) for worker in self._workers) + self._ending
+            room = (self._terms.jobs or len(self._workers)) - busy
+            upcoming = [*islice(self._waiting.upcoming(), max(0, room) + LOOK)] if room > 0 else []
+            while upcoming and room > 0:
+                free = [worker for worker in self._workers if worker.free]
+                if not free:
+                    return
+                worker = min(free, key=lambda each: len(each.flights))
+                flight = self._placing.choose(upcoming, worker.node)
+                upcoming.remove(flight)
+                self._waiting.take(flight.job.key)
+                self._begin(flight, worker)
+                room -= 1
+
+    def _begin(self, flight: Flight, worker: Worker) -> None:
+        job = flight.job
+        folder = self._terms.folder(job.key) if self._terms.folder is not None else None
+        again = self._terms.conditions.resume and folder is not None and folder.is_dir()
+        files = files_of(folder) if again and folder is not None else {}
+        flight.tries, flight.at = flight.tries + 1, worker
+        call = worker.actor.perform.options(num_returns="streaming").remote(job, files)
+        worker.flights[call] = flight
+        self._placing.placed(flight, worker.node)
+
+    # -- what comes back -------------------------------------------------------------------------
+
+    def _hear(self, worker: Worker, call: Any) -> None:
+        flight = worker.flights[call]
+        try:
+            told = self._cluster.next(call)
+        except self._cluster.failures as error:
+            self._bury(worker, error)
+            return
+        if isinstance(told, list):
+            if self._terms.on_event is not None and not flight.cancelled:
+                for event in told:
+                    self._terms.on_event(flight.job.key, event)
+            return
+        del worker.flights[call]
+        self._end(flight, told)
+
+    def _end(self, flight: Flight, told: Done | Exception) -> None:
+        with self._lock:
+            if flight.cancelled or self._closed:
+                self._flights.pop(flight.job.key, None)
+                return
+            flight.done = told
+            self._ending += 1
+        self._tellers.submit(self._told, flight, told)
+
+    def _told(self, flight: Flight, told: Done | Exception) -> None:
+        try:
+            if isinstance(told, Done) and self._terms.folder is not None:
+                place_files(self._terms.folder(flight.job.key), told.files)
+            self._terms.ended(flight.job, told)
+        except Exception:
+            log.exception("%s could not be reported", flight.job.key)
+        finally:
+            with self._lock:
+                self._flights.pop(flight.job.key, None)
+                self._ending -= 1
+            self._news.set()
+
+    def _bury(self, worker: Worker, error: BaseException) -> None:
+        """A worker is dead: its attempts are made again, by whoever is free."""
+        self._workers.remove(worker)
+        self._cluster.bury(worker.actor, worker.who, worker.node if worker.node in self._nodes else "")
+        self._looked = -_LOOK
+        flights = [*worker.flights.values()]
+        worker.flights.clear()
+        for flight in flights:
+            with self._lock:
+                again = flight.tries < TRIES and not flight.cancelled
+                if again:
+                    log.warning("%s: its worker is gone, it is made again", flight.job.key)
+                    flight.at = None
+                    # Before all others of its priority.
+                    self._waiting.put(flight.job.key, flight, math.nextafter(flight.job.priority, math.inf))
+            if not again:
+                reason = f"its worker died {flight.tries} times: {type(error).__name__}: {error}"
+                self._end(flight, InfraError(reason[:2000]))
+
+    def _fail(self, error: Exception) -> None:
+        """Nothing can be made here: everything that waits or runs ends with that."""
+        with self._lock:
+            self._failure = error
+            self._waiting.clear()
+            flights = [flight for flight in self._flights.values() if flight.done is None]
+            for worker in self._workers:
+                worker.flights.clear()
+        for flight in flights:
+            self._end(flight, error)
+
+
+__all__ = ["RayExecutor"]

@@ -1,0 +1,207 @@
+"""A cluster of Ray as a run sees it: joined or started, with its nodes, its cores and the actors of the run."""
+
+from __future__ import annotations
+
+import logging
+import os
+import secrets
+from collections.abc import Sequence
+from contextlib import suppress
+from pathlib import Path
+from typing import Any
+
+from pytest_swegym.errors import ConfigError
+from pytest_swegym.errors import InfraError
+from pytest_swegym.errors import SwegymError
+from pytest_swegym.runs.job import Conditions
+from pytest_swegym.runs.ray_catalogue import Catalogue
+from pytest_swegym.runs.ray_catalogue import Shipped
+from pytest_swegym.runs.ray_worker import Hand
+from pytest_swegym.runs.ray_worker import Porter
+from pytest_swegym.runs.ray_worker import Post
+
+
+log = logging.getLogger("pytest_swegym.runs")
+#: Seconds for a porter to start.
+_SETTLE = 60.0
+#: Calls to one hand, or porter, at the same time, beyond the attempts that it makes.
+_MORE = 4
+#: Folders that are never sent to the nodes, and bytes of a folder above which it is most likely not meant.
+_LEFT_OUT = (".git", ".venv", "venv", "__pycache__", "node_modules", "swegym-results")
+_LARGE = 256 * 2**20
+
+
+class Cluster:
+    """The cluster at ``address``: ``None`` is the one of this machine, or one that is started here and ends with it.
+
+    ``root`` is sent to the nodes, but for what ``.gitignore`` names and ``left_out``; workers are started in it. A
+    program that has joined a cluster before keeps it, and its own runtime environment.
+
+    Raises :class:`ConfigError` if Ray is not installed, or nobody answers at the address.
+    """
+
+    def __init__(self, address: str | None, *, root: Path | None = None, left_out: Sequence[Path] = ()) -> None:
+        self._ray = _ray()
+        self._token = secrets.token_hex(6)
+        self.joined = not self._ray.is_initialized()
+        if self.joined:
+            _join(self._ray, address, _runtime_env(root, left_out) if root is not None else {})
+        self.ships_root = self.joined and root is not None
+        catalogue = self._ray.remote(num_cpus=0, max_restarts=-1)(Catalogue)
+        self.catalogue = catalogue.remote()
+        self._porters: dict[str, Any] = {}
+
+    @property
+    def porter_name(self) -> str:
+        """The name of a node's porter, with ``{node}`` for it."""
+        return f"swegym-{self._token}-porter-{{node}}"
+
+    def cores(self) -> int:
+        """Cores of all living nodes, as they count for Ray."""
+        return int(self._ray.cluster_resources().get("CPU", 0))
+
+    def nodes(self) -> set[str]:
+        """The nodes that are alive."""
+        return {node["NodeID"] for node in self._ray.nodes() if node["Alive"]}
+
+    def hand(self, post: Post, threads: int) -> Any:
+        """A new hand, somewhere in the cluster; it lives when its ``ready`` has answered."""
+        made = self._ray.remote(num_cpus=1, max_restarts=0, scheduling_strategy="SPREAD")(Hand)
+        return made.options(max_concurrency=threads + _MORE).remote(post, self.catalogue)
+
+    def settle(self, node: str, conditions: Conditions) -> None:
+        """A node has its first worker: a porter goes beside it, and tells what the node has from earlier runs."""
+        from ray.util.scheduling_strategies import NodeAffinitySchedulingStrategy as On
+
+        if node in self._porters:
+            return
+        made = self._ray.remote(num_cpus=0, max_restarts=-1, max_concurrency=_MORE)(Porter)
+        there = made.options(name=self.porter_name.format(node=node), scheduling_strategy=On(node, soft=False))
+        porter = there.remote(conditions)
+        _, kept = self._ray.get(porter.ready.remote(), timeout=_SETTLE)
+        self._ray.get(self.catalogue.has.remote(node, kept), timeout=_SETTLE)
+        self._porters[node] = porter
+
+    def lost(self, node: str) -> None:
+        """A node is gone, with all that it had."""
+        self._porters.pop(node, None)
+        self.catalogue.lost.remote(node)
+
+    def bury(self, hand: Any, who: str, node: str) -> None:
+        """A hand is dead, or as good as: nobody waits for what it was making, and what it left on its node goes."""
+        self.kill(hand)
+        self.catalogue.gone.remote(who)
+        if node in self._porters:
+            self._porters[node].sweep.remote()
+
+    # -- what Ray says ---------------------------------------------------------------------------
+
+    @property
+    def failures(self) -> tuple[type[Exception], ...]:
+        """What is raised for a worker that is gone, or cannot be had."""
+        from ray.exceptions import RayError
+
+        return RayError, StopIteration
+
+    def ready(self, refs: Sequence[Any], seconds: float) -> list[Any]:
+        """Those that have news; waits for the first for so many seconds."""
+        ready, _ = self._ray.wait(refs, num_returns=1, timeout=seconds)
+        if ready:
+            ready, _ = self._ray.wait(refs, num_returns=len(refs), timeout=0)
+        return list(ready)
+
+    def get(self, ref: Any) -> Any:
+        """What a call returned. Raises as :attr:`failures` says."""
+        return self._ray.get(ref)
+
+    def next(self, call: Any) -> Any:
+        """The next thing that a call says; what it raised is returned. Raises as :attr:`failures` says."""
+        from ray.exceptions import RayTaskError
+
+        try:
+            return self._ray.get(next(call))
+        except RayTaskError as error:
+            cause = getattr(error, "cause", None)
+            return cause if isinstance(cause, SwegymError) else InfraError(f"a worker failed: {error}"[-3000:])
+
+    def shipped(self) -> tuple[Shipped, dict[tuple[str, str], int]]:
+        """What was shipped so far, and how often each snapshot to each node."""
+        found: tuple[Shipped, dict[tuple[str, str], int]] = self._ray.get(self.catalogue.report.remote())
+        return found
+
+    def end(self, hands: Sequence[Any], *, patience: float = 10.0) -> None:
+        """End hands, then what they left on their nodes, then the run's other actors. Never raises."""
+        ray = self._ray
+        with suppress(Exception):
+            ray.wait([hand.close.remote() for hand in hands], num_returns=len(hands), timeout=patience / 2)
+        for hand in hands:
+            self.kill(hand)
+        with suppress(Exception):
+            sweeps = [porter.sweep.remote() for porter in self._porters.values()]
+            ray.wait(sweeps, num_returns=len(sweeps), timeout=patience)
+        for actor in (*self._porters.values(), self.catalogue):
+            self.kill(actor)
+        if self.joined:
+            with suppress(Exception):
+                ray.shutdown()
+
+    def kill(self, actor: Any) -> None:
+        """End an actor at once; its sandboxes die with it."""
+        with suppress(Exception):
+            self._ray.kill(actor, no_restart=True)
+
+
+def _ray() -> Any:
+    try:
+        import ray
+    except ImportError:
+        raise ConfigError("--swegym-executor=ray needs Ray: pip install 'pytest-swegym[ray]'") from None
+    return ray
+
+
+def _join(ray: Any, address: str | None, runtime_env: dict[str, Any]) -> None:
+    if address is not None and address.startswith("ray://"):
+        raise ConfigError(
+            f"{address}: a run cannot go through Ray's client; start it on a machine of the cluster"
+            " (ray start --address=HOST:6379 --num-cpus=0), and give HOST:6379"
+        )
+    options = {"log_to_driver": False, "logging_level": logging.ERROR, "runtime_env": runtime_env or None}
+    os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")
+    try:
+        if address is not None or os.environ.get("RAY_ADDRESS"):
+            ray.init(address=address, **options)
+            return
+        try:
+            ray.init(address="auto", **options)
+        except ConnectionError:
+            ray.init(include_dashboard=False, **options)
+    except (ConnectionError, RuntimeError, ValueError) as error:
+        what = f"no cluster of Ray at {address}" if address else "no cluster of Ray could be started"
+        raise ConfigError(
+            f"{what}: {str(error).strip()[:500]}; see ray status, or give --swegym-ray-address"
+        ) from error
+
+
+def _runtime_env(root: Path, left_out: Sequence[Path]) -> dict[str, Any]:
+    """The folder that workers are started in."""
+    own = [f"/{path.relative_to(root)}" for path in left_out if path.is_relative_to(root) and path != root]
+    if not any((root / name).exists() for name in (".gitignore", ".rayignore")):
+        _check_size(root, {root / each.lstrip("/") for each in own})
+    return {"working_dir": str(root), "excludes": [*_LEFT_OUT, *own]}
+
+
+def _check_size(root: Path, left_out: set[Path]) -> None:
+    total = 0
+    for parent, folders, names in os.walk(root):
+        folders[:] = [name for name in folders if name not in _LEFT_OUT and Path(parent, name) not in left_out]
+        for name in names:
+            with suppress(OSError):
+                total += os.lstat(os.path.join(parent, name)).st_size
+        if total > _LARGE:
+            raise ConfigError(
+                f"{root} would be sent to every node, and is larger than {_LARGE >> 20} MiB: start in a smaller"
+                " folder, or name what is not needed in its .gitignore or .rayignore"
+            )
+
+
+__all__ = ["Cluster"]

@@ -1,0 +1,76 @@
+"""Which worker of a cluster makes which attempt next: by free cores, and by where a task is prepared already."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Sequence
+from dataclasses import dataclass
+from dataclasses import field
+from typing import Any
+
+from pytest_swegym.runs.job import Done
+from pytest_swegym.runs.job import Job
+
+
+#: Jobs that are looked through for one that fits a node, and how often one may be passed over for another.
+LOOK, _PASSED = 64, 32
+
+
+@dataclass(slots=True, kw_only=True, eq=False)
+class Flight:
+    """A job that waits or runs. ``task`` names its task, ``passed`` counts how often another was taken before it."""
+
+    job: Job
+    task: str
+    tries: int = 0
+    passed: int = 0
+    at: Worker | None = None
+    done: Done | Exception | None = None
+    cancelled: bool = False
+
+
+@dataclass(slots=True, kw_only=True, eq=False)
+class Worker:
+    """A hand as its driver sees it: ``node`` is empty until it lives; ``flights`` by what its calls returned."""
+
+    actor: Any
+    probe: Any
+    who: str
+    threads: int
+    node: str = ""
+    flights: dict[Any, Flight] = field(default_factory=dict)
+
+    @property
+    def free(self) -> bool:
+        return bool(self.node) and len(self.flights) < self.threads
+
+
+class Placing:
+    """Knows on which nodes each task is prepared, or will be soon."""
+
+    def __init__(self) -> None:
+        self._homes: defaultdict[str, set[str]] = defaultdict(set)
+
+    def placed(self, flight: Flight, node: str) -> None:
+        """The task is prepared on that node from now on."""
+        self._homes[flight.task].add(node)
+
+    def lost(self, node: str) -> None:
+        """The node is gone."""
+        for homes in self._homes.values():
+            homes.discard(node)
+
+    def choose(self, upcoming: Sequence[Flight], node: str) -> Flight:
+        """Of the next jobs of one priority one that is prepared on the node, else one that is prepared on none."""
+        first = upcoming[0]
+        equals = [each for each in upcoming[:LOOK] if each.job.priority == first.job.priority]
+        home = next((each for each in equals if node in self._homes[each.task]), None)
+        fresh = next((each for each in equals if not self._homes[each.task]), None)
+        chosen = home or fresh or first
+        if chosen is not first:
+            first.passed += 1
+            return first if first.passed > _PASSED else chosen
+        return chosen
+
+
+__all__ = ["LOOK", "Flight", "Placing", "Worker"]

@@ -1,0 +1,275 @@
+"""What runs on the machines of a cluster: hands that make attempts, and on each node a porter that ships snapshots."""
+
+from __future__ import annotations
+
+import logging
+import os
+import queue
+import shutil
+import tempfile
+import threading
+from collections.abc import Callable
+from collections.abc import Iterator
+from collections.abc import Mapping
+from dataclasses import dataclass
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+from pytest_swegym._support.paths import cache_dir
+from pytest_swegym._support.prints import Prints
+from pytest_swegym.admission import Admission
+from pytest_swegym.errors import SandboxError
+from pytest_swegym.lab import Lab
+from pytest_swegym.results.cache import grader_digest
+from pytest_swegym.runs.files import files_of
+from pytest_swegym.runs.files import place_files
+from pytest_swegym.runs.job import Conditions
+from pytest_swegym.runs.job import Done
+from pytest_swegym.runs.job import Job
+from pytest_swegym.runs.job import make_lab
+from pytest_swegym.runs.job import perform
+from pytest_swegym.runs.job import solver_of
+from pytest_swegym.runs.ray_sharing import NodeSharing
+from pytest_swegym.runs.ray_sharing import SharedFolder
+from pytest_swegym.sandbox import choose
+from pytest_swegym.sandbox.base import Backend
+from pytest_swegym.sandbox.base import Shipper
+from pytest_swegym.sandbox.scope import Scope
+from pytest_swegym.solvers import LoadedSolver
+
+
+log = logging.getLogger("pytest_swegym.runs")
+#: Seconds for which events are gathered before they travel.
+_GATHER = 0.25
+#: Bytes of what a solver prints that are kept.
+_PRINTED = 256 * 2**10
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Post:
+    """What a worker of a run is given: who it is, and who to ask. ``share`` is the folder that all machines see."""
+
+    who: str
+    conditions: Conditions
+    run_id: str = ""
+    share: str = ""
+    porter: str = "porter-{node}"
+    shipped_root: bool = False
+
+
+def _node() -> str:
+    import ray
+
+    return str(ray.get_runtime_context().get_node_id())
+
+
+class Porter:
+    """Ships what its node has. One on each node, beside its workers: it has their cache."""
+
+    def __init__(self, conditions: Conditions) -> None:
+        self._backend = choose(conditions.sandbox, offline=conditions.offline, registry=conditions.registry)[0]
+
+    def ready(self) -> tuple[str, list[str]]:
+        """Its node, and the keys of what that has from earlier runs."""
+        return _node(), self._backend.kept() if isinstance(self._backend, Shipper) else []
+
+    def parcels(self, key: str) -> list[str]:
+        """What must be brought of a snapshot; empty if it is not here."""
+        found = self._backend.find(key) if isinstance(self._backend, Shipper) else None
+        return self._backend.parcels(found) if found is not None and isinstance(self._backend, Shipper) else []
+
+    def send(self, key: str) -> Iterator[bytes]:
+        """One parcel, in chunks. Raises :class:`SandboxError`."""
+        if not isinstance(self._backend, Shipper):
+            raise SandboxError(f"the sandboxes of {self._backend.name} cannot be shipped")
+        yield from self._backend.pack(key)
+
+    def sweep(self) -> list[str]:
+        """Remove what dead workers left on this node."""
+        _sweep_folders()
+        return self._backend.sweep()
+
+
+class _Node:
+    """Another node, through its porter."""
+
+    def __init__(self, name: str) -> None:
+        self._name = name
+
+    def parcels(self, key: str) -> list[str]:
+        import ray
+        from ray.exceptions import RayError
+
+        try:
+            return list(ray.get(ray.get_actor(self._name).parcels.remote(key)))
+        except (RayError, ValueError) as error:
+            raise SandboxError(f"{self._name} cannot be asked: {error}"[:500]) from error
+
+    def chunks(self, key: str) -> Iterator[bytes]:
+        import ray
+        from ray.exceptions import RayError
+
+        try:
+            porter = ray.get_actor(self._name)
+            sent: Any = porter.send.options(num_returns="streaming", _generator_backpressure_num_objects=4).remote(key)
+            for ref in sent:
+                yield ray.get(ref)
+        except (RayError, ValueError) as error:
+            raise SandboxError(f"{self._name} did not send snapshot {key}: {error}"[:500]) from error
+
+
+class Hand:
+    """Makes attempts on its node, some at a time, each in a thread of its own."""
+
+    def __init__(self, post: Post, catalogue: Any) -> None:
+        self._post, self._catalogue = post, catalogue
+        # The folder that the driver sent is where this process was started.
+        self._conditions = replace(post.conditions, root="") if post.shipped_root else post.conditions
+        # A hand is one core's worth of computing; what waits for a model is not counted.
+        self._admission = Admission(slots=1)
+        self._labs: dict[str, Lab] = {}
+        self._backend: Backend | None = None
+        self._scopes: dict[str, Scope] = {}
+        self._lock = threading.Lock()
+        self._prints = Prints()
+        self._prints.route()
+
+    def ready(self) -> tuple[str, str, int]:
+        """Its node, the code that it grades by, and its process."""
+        return _node(), grader_digest(), os.getpid()
+
+    def perform(self, job: Job, files: Mapping[str, bytes]) -> Iterator[list[Mapping[str, Any]] | Done]:
+        """Make the attempt: lists of what happens to it, and what came of it last. Raises as :func:`solver_of`."""
+        told: queue.SimpleQueue[Mapping[str, Any] | Done | BaseException] = queue.SimpleQueue()
+
+        def work() -> None:
+            try:
+                told.put(self._performed(job, files, told.put))
+            except BaseException as error:
+                told.put(error)
+
+        threading.Thread(target=work, name=f"swegym-{job.key}", daemon=True).start()
+        yield [{"event": "placed", "node": _node()}]
+        while True:
+            events: list[Mapping[str, Any]] = []
+            last = _gather(told, events)
+            if events:
+                yield events
+            if isinstance(last, BaseException):
+                raise last
+            if isinstance(last, Done):
+                yield last
+                return
+
+    def cancel(self, key: str) -> None:
+        """End the attempt of that key, its sandboxes too."""
+        with self._lock:
+            scope = self._scopes.get(key)
+        if scope is not None:
+            scope.close()
+
+    def close(self) -> None:
+        """End every attempt and sandbox. Twice is fine."""
+        for key in list(self._scopes):
+            self.cancel(key)
+        with self._lock:
+            labs, self._labs = self._labs, {}
+        for lab in labs.values():
+            lab.close()
+
+    def _performed(self, job: Job, files: Mapping[str, bytes], tell: Callable[[Mapping[str, Any]], None]) -> Done:
+        solver, lab = self._lab_of(job)
+        scope = Scope()
+        with self._lock:
+            self._scopes[job.key] = scope
+        folder = Path(tempfile.mkdtemp(prefix=f"{os.getpid()}-", dir=_folders()))
+        try:
+            place_files(folder, files)
+            collected = replace(solver, function=self._collecting(solver.function, tell))
+            with self._admission.place():
+                done = perform(
+                    job, lab, self._conditions, solver=collected, folder=folder, run_id=self._post.run_id,
+                    on_event=tell, scope=scope,
+                )  # fmt: skip
+            return replace(done, files=files_of(folder))
+        finally:
+            shutil.rmtree(folder, ignore_errors=True)
+            with self._lock:
+                self._scopes.pop(job.key, None)
+
+    def _lab_of(self, job: Job) -> tuple[LoadedSolver, Lab]:
+        solver = solver_of(job, self._conditions)
+        key = "\n".join(map(str, solver.tools))
+        with self._lock:
+            if key not in self._labs:
+                backend = self._shared_backend()
+                self._labs[key] = make_lab(self._conditions, solver=solver, backend=backend, admission=self._admission)
+            return solver, self._labs[key]
+
+    def _shared_backend(self) -> Backend:
+        if self._backend is None:
+            conditions = self._conditions
+            backend = choose(conditions.sandbox, offline=conditions.offline, registry=conditions.registry)[0]
+            if isinstance(backend, Shipper):
+                share = self._post.share
+                backend.sharing = NodeSharing(
+                    backend,
+                    node=_node(),
+                    who=f"{self._post.who}/{os.getpid()}",
+                    ask=self._ask,
+                    place_of=lambda node: _Node(self._post.porter.format(node=node)),
+                    folder=SharedFolder(Path(share), backend.name) if share else None,
+                )
+            self._backend = backend
+        return self._backend
+
+    def _ask(self, method: str, *given: Any) -> Any:
+        import ray
+
+        return ray.get(getattr(self._catalogue, method).remote(*given))
+
+    def _collecting(
+        self, function: Callable[..., Any], tell: Callable[[Mapping[str, Any]], None]
+    ) -> Callable[..., Any]:
+        def solve(task: Any, workspace: Any) -> Any:
+            with self._prints.collect() as buffer:
+                try:
+                    return function(task, workspace)
+                finally:
+                    if text := buffer.getvalue():
+                        tell({"event": "printed", "text": text[-_PRINTED:]})
+
+        return solve
+
+
+def _gather(told: queue.SimpleQueue[Any], events: list[Mapping[str, Any]]) -> Done | BaseException | None:
+    """Add what is told in the next moment to ``events``; the end, if it is told."""
+    given = told.get()
+    while isinstance(given, Mapping):
+        events.append(given)
+        try:
+            given = told.get(timeout=_GATHER)
+        except queue.Empty:
+            return None
+        if len(events) >= 64:
+            break
+    if isinstance(given, Mapping):
+        events.append(given)
+        return None
+    return given  # type: ignore[no-any-return]
+
+
+def _folders() -> Path:
+    """Where running attempts have their folders on this node."""
+    return cache_dir("attempts")
+
+
+def _sweep_folders() -> None:
+    for folder in _folders().iterdir():
+        pid = folder.name.partition("-")[0]
+        if pid.isdigit() and not Path("/proc", pid).exists():
+            shutil.rmtree(folder, ignore_errors=True)
+
+
+__all__ = ["Hand", "Porter", "Post"]
