@@ -63,6 +63,10 @@ class Shelf:
     def __init__(self, name: str) -> None:
         self._folder = cache_dir("cards", name)
 
+    def place(self, key: str) -> Path:
+        """Where the card of a thing is, which no two things share."""
+        return self._folder / key
+
     def use(self, keys: Iterable[str], *, known: bool = False) -> Use:
         """The things are used now, and until this is closed nobody removes them. Waits while one is being removed.
 

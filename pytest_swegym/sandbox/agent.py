@@ -7,33 +7,31 @@ opened them. The agent ends when this process does: its control pipe is then at 
 from __future__ import annotations
 
 import itertools
-import json
 import os
 import select
 import shlex
 import signal
 import stat
-import subprocess
-import threading
 import time
 from collections.abc import Iterator
 from collections.abc import Mapping
 from collections.abc import Sequence
 from contextlib import contextmanager
-from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
-from typing import IO
 
 from pytest_swegym.errors import SandboxClosed
 from pytest_swegym.errors import SandboxError
 from pytest_swegym.sandbox import processes
 from pytest_swegym.sandbox.jail import CONTROL
-from pytest_swegym.sandbox.spawn import spawn
+from pytest_swegym.sandbox.jailed import PATIENCE
+from pytest_swegym.sandbox.jailed import Jailed
+from pytest_swegym.sandbox.limits import Group
+from pytest_swegym.sandbox.room import crowded
+from pytest_swegym.sandbox.room import explain
+from pytest_swegym.sandbox.room import first_descriptors
 
 
-#: Seconds for the sandbox to come up, and for a command to open its FIFOs.
-_PATIENCE = 30.0
 #: Seconds after which a command that has not started may have found a stopped agent.
 _STALLED = 1.0
 #: Seconds for a process to become free where the limit of processes is reached.
@@ -42,7 +40,6 @@ _CROWDED = 3.0
 # subshell starts a pipeline whose second part kills that subshell, and the first part goes on as an orphan.
 # A shell that cannot fork ends: the trap says so to whoever waits, and becomes a new agent without a fork.
 _LOOP = f"""
-exec 2>/dev/null
 ulimit -c 0
 trap 'echo - >{CONTROL}/$n.st; exec sh -c "$0" "$0" again' EXIT
 [ $# = 0 ] && echo ready
@@ -52,8 +49,6 @@ read -r me rest </proc/self/stat
 ) || [ $? = 137 ] || echo - >{CONTROL}/$n.st; done
 trap - EXIT
 """
-# Joins the cgroups named before '--', then becomes what is named after it.
-_JOIN = 'while [ "$1" != -- ]; do echo 0 > "$1" || exit 97; shift; done; shift; exec "$@"'
 
 
 @dataclass(slots=True)
@@ -78,40 +73,17 @@ class Job:
 class Agent:
     """Starts a jail and commands in it. Safe to call from several threads."""
 
-    def __init__(self, argv: Sequence[str], folder: Path, info: int, info_inside: int, join: Sequence[str]) -> None:
-        """``info`` is our end of the pipe whose other end, ``info_inside``, the command line ``argv`` names."""
+    def __init__(self, argv: Sequence[str], folder: Path, group: Group) -> None:
+        """``argv`` is bwrap with its options. Raises :class:`OSError` and :class:`SandboxError`."""
         self._control = folder / "ctl"
         self._numbers = itertools.count(1)
-        self._lock = threading.Lock()
-        self._closed = False
-        full = ["/bin/sh", "-c", _JOIN, "sh", *join, "--", *argv, "--setenv", processes.OWN.decode()[:-1], "1"]
-        full += ["sh", "-c", _LOOP, _LOOP]
-        self._process = spawn(full, keep=info_inside)
-        os.close(info_inside)
-        try:
-            self._greet(info)
-        except BaseException:
-            self._process.kill()
-            self._reap()
-            raise
-        finally:
-            os.close(info)
-
-    def _greet(self, info: int) -> None:
-        """Wait for the jail to be up; learn which processes are in it."""
-        hello = _read_until(b"\n", self._process.stdout)
-        if hello != b"ready\n":
-            self._process.kill()
-            text = (hello + _read_until(b"", self._process.stderr)).decode(errors="replace").strip()
-            raise SandboxError(f"the sandbox did not start: {text or 'bwrap gave no reason'}")
-        self._init = int(json.loads(_read_until(b"}", info))["child-pid"])
-        self.namespace = processes.namespace_of(self._init) or 0
-        inside = processes.below(self._init, self.namespace)
-        self.pid = next((pid for pid in inside if processes.parent(pid) == self._init), 0)
-        self.alive = os.pidfd_open(self._process.pid)
-        if not self.namespace or not self.pid:
-            os.close(self.alive)
-            raise SandboxError("the sandbox ended as it started")
+        loop = f"exec 2>/dev/null\nulimit -Sn {first_descriptors()}\n{_LOOP}"
+        own = ["--setenv", processes.OWN.decode()[:-1], "1"]
+        #: The processes of the sandbox as a whole.
+        self.jailed = Jailed([*argv, *own], ["sh", "-c", loop, loop], group)
+        self.init, self.pid, self.namespace = self.jailed.init, self.jailed.pid, self.jailed.namespace
+        #: Polled, it is broken when everything inside is gone.
+        self.alive = self.jailed.control
 
     def launch(
         self,
@@ -130,7 +102,8 @@ class Agent:
         deadline = time.monotonic() + _CROWDED
         while (job := self._launch(argv, env, cwd, stdin, joined)) is None:
             if time.monotonic() > deadline:
-                raise SandboxError("no process can be started in the sandbox: its limit of processes is reached")
+                reached = crowded() or "its limit of processes is reached"
+                raise SandboxError(f"no process can be started in the sandbox: {reached}")
             time.sleep(0.05)
         return job
 
@@ -151,10 +124,12 @@ class Agent:
                 (self._control / f"{number}.in").write_bytes(stdin)
             script = _script(number, argv, env=env, cwd=cwd, stdin=stdin != b"", joined=joined)
             (self._control / f"{number}.sh").write_bytes(script)
-            self._send(b"%d\n" % number)
+            self.jailed.send(b"%d\n" % number)
             started = self._started(job)
         except FileNotFoundError as error:
             raise SandboxClosed("the sandbox was closed") from error
+        except OSError as error:
+            raise SandboxError(f"no command could be started in the sandbox: {explain(error)}") from error
         finally:
             # Nobody inside can open them by name any more.
             for suffix in ("in", "out", "err", "st", "sh"):
@@ -173,16 +148,6 @@ class Agent:
             raise SandboxError(f"{path} is not the FIFO that was made there")
         return handle
 
-    def _send(self, line: bytes) -> None:
-        with self._lock:
-            if self._closed or self._process.stdin is None:
-                raise SandboxClosed("the sandbox was closed")
-            try:
-                self._process.stdin.write(line)
-                self._process.stdin.flush()
-            except OSError as error:
-                raise SandboxClosed("the sandbox is gone: everything in it was ended from inside") from error
-
     def _started(self, job: Job) -> bool:
         """Wait until the command has opened its FIFOs; ``False`` if there was no process for it."""
         poller = select.poll()
@@ -192,11 +157,11 @@ class Agent:
         if not events:
             # ``kill -STOP -1`` inside stops the agent too.
             processes.send(self.pid, signal.SIGCONT, self.namespace)
-            events = {handle for handle, _ in poller.poll(_PATIENCE * 1000)}
+            events = {handle for handle, _ in poller.poll(PATIENCE * 1000)}
         if self.alive in events:
             raise SandboxClosed("the sandbox is gone: it was closed, or ended from inside")
         if not events:
-            raise SandboxError(f"no command could be started in the sandbox within {_PATIENCE:.0f} s")
+            raise SandboxError(f"no command could be started in the sandbox within {PATIENCE:.0f} s")
         told = _read_now(job.status, 1)
         if told == b"-":
             # The command runs after all if only the process that should have ended the subshell could not start.
@@ -207,7 +172,7 @@ class Agent:
     @property
     def ended(self) -> bool:
         """Whether everything inside is gone."""
-        return self._closed or self._process.poll() is not None
+        return self.jailed.ended
 
     def end(self, number: int) -> None:
         """Kill the whole process tree of a command."""
@@ -215,44 +180,21 @@ class Agent:
 
     def tree(self, number: int) -> list[int]:
         """The living processes of a command."""
-        return processes.belonging_to(number, self.namespace, init=self._init, agent=self.pid)
+        return processes.belonging_to(number, self.namespace, init=self.init, agent=self.pid)
 
     @contextmanager
     def paused(self) -> Iterator[None]:
         """Every process inside stands still meanwhile, so that no file changes."""
-        before = {pid for pid in processes.below(self._init, self.namespace) if processes.is_stopped(pid)}
-        spared = before | {self._init}
+        before = {pid for pid in processes.below(self.init, self.namespace) if processes.is_stopped(pid)}
+        spared = before | {self.init}
         stopped = processes.stop_all(
-            lambda: [pid for pid in processes.below(self._init, self.namespace) if pid not in spared], self.namespace
+            lambda: [pid for pid in processes.below(self.init, self.namespace) if pid not in spared], self.namespace
         )
         try:
             yield
         finally:
             for pid in stopped:
                 processes.send(pid, signal.SIGCONT, self.namespace)
-
-    def close(self) -> None:
-        """Kill everything inside and wait until it is gone. Twice is fine."""
-        with self._lock:
-            if self._closed:
-                return
-            self._closed = True
-        # The first process of a PID namespace takes all others with it, and is gone only after the last of them.
-        processes.send(self._init, signal.SIGKILL, self.namespace)
-        self._reap()
-        os.close(self.alive)
-
-    def _reap(self) -> None:
-        for stream in (self._process.stdin, self._process.stdout, self._process.stderr):
-            if stream is not None:
-                # An unsent line to an agent that is gone is of no interest.
-                with suppress(BrokenPipeError):
-                    stream.close()
-        try:
-            self._process.wait(5)
-        except subprocess.TimeoutExpired:
-            self._process.kill()
-            self._process.wait()
 
 
 def _script(number: int, argv: Sequence[str], *, env: Mapping[str, str], cwd: str, stdin: bool, joined: bool) -> bytes:
@@ -298,22 +240,3 @@ def _read_now(handle: int, count: int) -> bytes:
         return os.read(handle, count)
     except BlockingIOError:
         return b""
-
-
-def _read_until(end: bytes, source: int | IO[bytes] | None) -> bytes:
-    """Bytes of a pipe up to ``end`` (at most 64 KiB), or to the pipe's end, or until the patience is at its end."""
-    if source is None:
-        return b""
-    handle = source if isinstance(source, int) else source.fileno()
-    poller = select.poll()
-    poller.register(handle, select.POLLIN)
-    deadline = time.monotonic() + _PATIENCE
-    data = b""
-    while not (end and end in data) and len(data) < 2**16:
-        if not poller.poll(max(deadline - time.monotonic(), 0) * 1000):
-            break
-        piece = os.read(handle, 4096)
-        if not piece:
-            break
-        data += piece
-    return data

@@ -7,6 +7,8 @@ import os
 import subprocess
 import threading
 from collections.abc import Callable
+from collections.abc import Iterable
+from collections.abc import Iterator
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -19,17 +21,21 @@ from pytest_swegym.sandbox import images
 from pytest_swegym.sandbox import jail
 from pytest_swegym.sandbox import layer_store
 from pytest_swegym.sandbox import layers
+from pytest_swegym.sandbox import shipping
 from pytest_swegym.sandbox import sweep
 from pytest_swegym.sandbox.agent import Agent
 from pytest_swegym.sandbox.base import Sandbox
 from pytest_swegym.sandbox.base import SandboxLimits
+from pytest_swegym.sandbox.base import Sharing
 from pytest_swegym.sandbox.base import Snapshot
 from pytest_swegym.sandbox.base import Stored
 from pytest_swegym.sandbox.embedded import EmbeddedSandbox
+from pytest_swegym.sandbox.leftovers import Leftovers
 from pytest_swegym.sandbox.limits import Enforcer
 from pytest_swegym.sandbox.limits import Group
 from pytest_swegym.sandbox.limits import control_groups
 from pytest_swegym.sandbox.moments import Moments
+from pytest_swegym.sandbox.room import explain
 from pytest_swegym.sandbox.toolchain import find_interpreter
 from pytest_swegym.sandbox.watchdog import WatchdogEnforcer
 from pytest_swegym.task.spec import EnvironmentSpec
@@ -56,6 +62,8 @@ class BubblewrapBackend:
         self._points: dict[str, Path] = {}
         self._sandboxes: dict[EmbeddedSandbox, Callable[[], None]] = {}
         self._moments = Moments()
+        self._leftovers = Leftovers()
+        self.sharing: Sharing | None = None
         self._reason: str | None = None
         self._checked = False
 
@@ -133,17 +141,17 @@ class BubblewrapBackend:
         release = self._hold(snapshot)
         try:
             group = self._enforcer().create(f"{layers.group_prefix()}{folder.parent.name}-{folder.name}", limits)
-            info, info_inside = os.pipe()
-            argv = seen.command(bwrap, folder, self._points_of(seen), info_inside)
-            agent = Agent(argv, folder, info, info_inside, group.join)
-            group.attach(agent.namespace, agent.pid)
+            agent = Agent(seen.command(bwrap, folder, self._points_of(seen)), folder, group)
+            group.attach(agent.init, agent.pid)
         except (OSError, SandboxError) as error:
             if group is not None:
                 group.remove()
             layers.remove_tree(folder)
             release()
-            raise SandboxError(f"{error} (layers: {', '.join(seen.layers)})") from error
-        sandbox = EmbeddedSandbox(snapshot, agent, group, folder, freeze=self._freeze, forget=self._forget)
+            raise SandboxError(f"{explain(error)} (layers: {', '.join(seen.layers)})") from error
+        sandbox = EmbeddedSandbox(
+            snapshot, agent, group, folder, freeze=self._freeze, forget=self._forget, leave=self._leftovers.add
+        )
         with self._lock:
             self._sandboxes[sandbox] = release
         return sandbox
@@ -158,7 +166,7 @@ class BubblewrapBackend:
 
     def hold(self, snapshot: Snapshot) -> Callable[[], None]:
         """Keep the layers of a snapshot until the returned function is called."""
-        return layer_store.hold(snapshot).close
+        return layer_store.hold(snapshot)
 
     def evict(self, key: str, *, unused_for: float) -> bool:
         """Remove a saved layer, unless it is in use or was in the last seconds; whether it is gone."""
@@ -168,6 +176,33 @@ class BubblewrapBackend:
         """Give up a temporary snapshot; what still lies on it keeps what it needs."""
         self._moments.drop(snapshot.key)
 
+    def platform(self, environment: EnvironmentSpec) -> str:
+        """What every snapshot of that environment lies on: this host's toolchain, or the image."""
+        return self.base(environment).key
+
+    def kept(self) -> list[str]:
+        """The keys of all saved layers."""
+        return sorted(folder.name for folder in layers.layers_dir().iterdir() if not folder.name.startswith("."))
+
+    def parcels(self, snapshot: Snapshot) -> list[str]:
+        """The layers of a saved snapshot but for the lowest, which every machine makes of its own."""
+        return shipping.keys_of(snapshot)[1:]
+
+    def pack(self, key: str) -> Iterator[bytes]:
+        """A saved layer as a tar archive; see :class:`~pytest_swegym.sandbox.base.Shipper`."""
+        snapshot = layers.find_snapshot(key)
+        if snapshot is None:
+            raise SandboxError(f"there is no snapshot {key} to be packed")
+        release = self.hold(snapshot)
+        try:
+            yield from shipping.pack(NAME, snapshot)
+        finally:
+            release()
+
+    def unpack(self, key: str, chunks: Iterable[bytes]) -> Snapshot:
+        """Keep a layer that another machine packed; see :class:`~pytest_swegym.sandbox.base.Shipper`."""
+        return shipping.unpack(NAME, key, chunks)
+
     def close(self) -> None:
         """End every sandbox of this object, and drop its temporary snapshots. Twice is fine."""
         with self._lock:
@@ -175,8 +210,12 @@ class BubblewrapBackend:
             self._run = None
             self._points.clear()
         self._moments.close()
+        # All at once: the kernel then takes them down side by side.
+        for sandbox in sandboxes:
+            sandbox.kill()
         for sandbox in sandboxes:
             sandbox.close()
+        self._leftovers.wait()
         if run is not None:
             run.close()
 
@@ -232,10 +271,10 @@ class BubblewrapBackend:
 
     def _hold(self, snapshot: Snapshot) -> Callable[[], None]:
         """Keep every layer of a snapshot, saved or temporary, until the returned function is called."""
-        use, held = layer_store.hold(snapshot), self._moments.hold(snapshot.ref["layers"])
+        give_back, held = layer_store.hold(snapshot), self._moments.hold(snapshot.ref["layers"])
 
         def release() -> None:
-            use.close()
+            give_back()
             self._moments.release(held)
 
         return release

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import os
 import tempfile
 import threading
 import time
@@ -16,6 +17,7 @@ from pytest_swegym.errors import SandboxClosed
 from pytest_swegym.errors import SwegymError
 from pytest_swegym.sandbox import files
 from pytest_swegym.sandbox.agent import Agent
+from pytest_swegym.sandbox.agent import Job
 from pytest_swegym.sandbox.base import OUTPUT_LIMIT
 from pytest_swegym.sandbox.base import READ_LIMIT
 from pytest_swegym.sandbox.base import ExecResult
@@ -23,6 +25,8 @@ from pytest_swegym.sandbox.base import Snapshot
 from pytest_swegym.sandbox.jail import BASE_ENV
 from pytest_swegym.sandbox.layers import remove_tree
 from pytest_swegym.sandbox.limits import Group
+from pytest_swegym.sandbox.prefork import Begun
+from pytest_swegym.sandbox.prefork import Call
 from pytest_swegym.sandbox.shell import KeptShell
 from pytest_swegym.sandbox.shell import shell_command
 from pytest_swegym.sandbox.streams import ShellChannel
@@ -47,7 +51,9 @@ class EmbeddedSandbox:
         *,
         freeze: Callable[[EmbeddedSandbox], Snapshot],
         forget: Callable[[EmbeddedSandbox], None],
+        leave: Callable[[Callable[[], None]], None],
     ) -> None:
+        """``leave`` is told how to remove what was left on the host, which may be done later."""
         self.id = f"{folder.parent.name}-{folder.name}"
         self.snapshot_of = snapshot
         self.folder = folder
@@ -55,8 +61,10 @@ class EmbeddedSandbox:
         self._group = group
         self._freeze = freeze
         self._forget = forget
+        self._leave = leave
         self._closing = threading.Lock()
         self._shells: list[KeptShell] = []
+        self._begun: Begun | None = None
         self._closed = False
         self._env = {**BASE_ENV, **snapshot.env}
 
@@ -77,14 +85,37 @@ class EmbeddedSandbox:
         env_clear: bool = False,
     ) -> ExecResult:
         """Run a command to its end; see :class:`~pytest_swegym.sandbox.base.Sandbox`."""
-        return self._run(
-            argv,
-            timeout=timeout,
-            env={**({} if env_clear else self._env), **(env or {})},
-            cwd=cwd or "/",
-            stdin=stdin,
-            output_limit=output_limit,
-        )
+        variables, folder = {**({} if env_clear else self._env), **(env or {})}, cwd or "/"
+        begun = self._taken(argv, variables, folder, stdin)
+        if begun is not None:
+            started, oom_before = time.monotonic(), self._group.oom_kills()
+            job = begun.go(stdin, None if timeout is None else started + timeout)
+            return self._followed(job, started, oom_before, timeout, output_limit)
+        return self._run(argv, timeout=timeout, env=variables, cwd=folder, stdin=stdin, output_limit=output_limit)
+
+    def begin(
+        self,
+        argv: Sequence[str],
+        *,
+        env: Mapping[str, str] | None = None,
+        cwd: str | None = None,
+        head: bytes = b"",
+    ) -> None:
+        """Start a command ahead of its time; see :class:`~pytest_swegym.sandbox.base.Starter`."""
+        call = Call(argv=tuple(argv), env={**self._env, **(env or {})}, cwd=cwd or "/")
+        begun = Begun(self._agent, call, head)
+        with self._closing:
+            before, self._begun = self._begun, begun
+        if before is not None:
+            before.close()
+
+    def _taken(self, argv: Sequence[str], env: Mapping[str, str], cwd: str, stdin: bytes) -> Begun | None:
+        """The command that was begun, if it is this one; nobody else gets it."""
+        with self._closing:
+            if self._begun is None or not self._begun.fits(argv, env, cwd, stdin):
+                return None
+            begun, self._begun = self._begun, None
+            return begun
 
     def _run(
         self,
@@ -100,6 +131,12 @@ class EmbeddedSandbox:
             raise ValueError("an empty command")
         begin, oom_before = time.monotonic(), self._group.oom_kills()
         job = self._agent.launch(argv, env=env, cwd=cwd, stdin=stdin)
+        return self._followed(job, begin, oom_before, timeout, output_limit)
+
+    def _followed(
+        self, job: Job, begin: float, oom_before: int, timeout: float | None, output_limit: int
+    ) -> ExecResult:
+        """What a started command comes to."""
         try:
             streams = Streams(job, self._agent.alive, output_limit)
             timed_out = not streams.follow(None if timeout is None else begin + timeout)
@@ -170,12 +207,15 @@ class EmbeddedSandbox:
             with self._agent.paused():
                 return self._freeze(self)
 
+    def kill(self) -> None:
+        """Kill every process inside, without waiting until they are gone; ``close`` has still to be called."""
+        self._agent.jailed.kill()
+
     def end(self) -> None:
         """End every process inside; what was written stays until ``close``."""
-        self._agent.close()
+        self._agent.jailed.close()
         for shell in list(self._shells):
             shell.close()
-        self._group.remove()
 
     def close(self) -> None:
         """End every process and remove what the sandbox wrote. Twice is fine; never raises."""
@@ -183,13 +223,21 @@ class EmbeddedSandbox:
             if self._closed:
                 return
             self._closed = True
+            # So that the end of the processes waits for no disk.
+            files = self._agent.jailed.files()
             try:
                 self.end()
-                remove_tree(self.folder)
             except (OSError, SwegymError):
                 log.warning("sandbox %s was not closed cleanly; 'swegym sweep' removes it", self.id, exc_info=True)
             finally:
+                self._leave(lambda: self._remove(files))
                 self._forget(self)
+
+    def _remove(self, files: int) -> None:
+        if files >= 0:
+            os.close(files)
+        self._group.remove()
+        remove_tree(self.folder)
 
     def __enter__(self) -> EmbeddedSandbox:
         return self

@@ -57,7 +57,7 @@ class Jail:
     network: bool = False
     shm_bytes: int = 2**26
 
-    def command(self, bwrap: str, folder: Path, points: Path, info_fd: int) -> list[str]:
+    def command(self, bwrap: str, folder: Path, points: Path) -> list[str]:
         """The command line of a sandbox whose own files are in ``folder``, over the layer made by ``write_points``."""
         for name in ("upper", "work", "ctl", "empty"):
             (folder / name).mkdir()
@@ -73,8 +73,7 @@ class Jail:
         for hidden in self.hidden:
             argv += ["--ro-bind", str(folder / "empty"), hidden]
         argv += [*_proc(), "--dev", "/dev", "--perms", "1777", "--size", str(self.shm_bytes), "--tmpfs", "/dev/shm"]
-        argv += ["--info-fd", str(info_fd), "--chdir", "/"]
-        return argv
+        return [*argv, "--chdir", "/"]
 
     def write_points(self, points: Path) -> None:
         """Make the layer that lies on top of the others: every mount point, and the few files of the host's /etc.

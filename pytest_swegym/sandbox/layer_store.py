@@ -5,7 +5,11 @@ from __future__ import annotations
 import json
 import os
 import secrets
+import threading
+from collections.abc import Callable
+from collections.abc import Iterable
 from collections.abc import Mapping
+from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
 
@@ -21,9 +25,45 @@ from pytest_swegym.sandbox.base import Stored
 SHELF = "bubblewrap"
 
 
-def hold(snapshot: Snapshot) -> Use:
-    """Hold every saved layer that the snapshot is made of."""
-    return Shelf(SHELF).use(_keys(snapshot.ref))
+class _Leases:
+    """The saved layers that this process uses: one lock each, however many sandboxes lie on a layer."""
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._held: dict[Path, tuple[Use, int]] = {}
+
+    def take(self, keys: Iterable[str]) -> Callable[[], None]:
+        shelf = Shelf(SHELF)
+        with ExitStack() as taken:
+            for key in keys:
+                place = shelf.place(key)
+                with self._lock:
+                    use, users = self._held.get(place) or (shelf.use([key]), 0)
+                    self._held[place] = use, users + 1
+                taken.callback(self._give_back, place)
+            return _once(taken.pop_all().close)
+
+    def _give_back(self, place: Path) -> None:
+        with self._lock:
+            use, users = self._held.pop(place)
+            if users > 1:
+                self._held[place] = use, users - 1
+            else:
+                use.close()
+
+
+def _once(call: Callable[[], None]) -> Callable[[], None]:
+    """``call`` the first time, and nothing afterwards."""
+    left = [call]
+    return lambda: left.pop()() if left else None
+
+
+_leases = _Leases()
+
+
+def hold(snapshot: Snapshot) -> Callable[[], None]:
+    """Hold every saved layer that the snapshot is made of, until the returned function is called."""
+    return _leases.take(_keys(snapshot.ref))
 
 
 def stored() -> list[Stored]:

@@ -26,11 +26,20 @@ class Group(Protocol):
 
     @property
     def join(self) -> tuple[str, ...]:
-        """Files that a process writes 0 to, to become a member. Empty where there is no control group."""
+        """Files that take the number of a process, which then is a member. Empty where there is no control group."""
         ...
 
-    def attach(self, namespace: int, agent: int) -> None:
-        """The sandbox is up: its PID namespace, and the process that starts its commands."""
+    @property
+    def visit(self) -> tuple[tuple[str, str], ...]:
+        """Files that take one thread of ours into the group, each with the one that takes it back where it was.
+
+        What such a thread starts is born in the group, at once: to move a process, the kernel waits for all processors.
+        Empty where there is no such file.
+        """
+        ...
+
+    def attach(self, init: int, agent: int) -> None:
+        """The sandbox is up: its first process, and the one that starts its commands."""
         ...
 
     def oom_kills(self) -> int:
@@ -60,9 +69,10 @@ class Enforcer(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class CgroupV1:
-    """One folder per controller."""
+    """One folder per controller. ``own``: the parents are the groups that this process itself is in."""
 
     parents: Mapping[str, Path]
+    own: bool = False
 
     def describe(self) -> str:
         return f"limits by cgroup v1 ({', '.join(self.parents)})"
@@ -72,7 +82,7 @@ class CgroupV1:
 
     def create(self, name: str, limits: SandboxLimits) -> Group:
         folders = {controller: parent / name for controller, parent in self.parents.items()}
-        group = _CgroupGroup(tuple(folders.values()), folders["memory"] / "memory.oom_control")
+        group = _CgroupGroup(tuple(folders.values()), folders["memory"] / "memory.oom_control", inherited=self.own)
         memory = str(limits.memory_mb * 2**20)
         values = {
             "memory": (("memory.limit_in_bytes", memory), ("memory.memsw.limit_in_bytes", memory)),
@@ -109,12 +119,19 @@ class CgroupV2:
 class _CgroupGroup:
     folders: tuple[Path, ...]
     events: Path
+    inherited: bool = False
 
     @property
     def join(self) -> tuple[str, ...]:
         return tuple(str(folder / "cgroup.procs") for folder in self.folders)
 
-    def attach(self, namespace: int, agent: int) -> None:
+    @property
+    def visit(self) -> tuple[tuple[str, str], ...]:
+        if not self.inherited:
+            return ()
+        return tuple((str(folder / "tasks"), str(folder.parent / "tasks")) for folder in self.folders)
+
+    def attach(self, init: int, agent: int) -> None:
         """Nothing to do: every process inside was born in the group."""
 
     def oom_kills(self) -> int:
@@ -163,7 +180,7 @@ def _quota(limits: SandboxLimits) -> int:
 @functools.cache
 def control_groups(root: Path = CGROUP_ROOT, membership: Path = Path("/proc/self/cgroup")) -> Enforcer | None:
     """The control groups that this process can make, tried and removed again; ``None`` if it can make none."""
-    own = _own_groups(membership)
+    own = own_groups(membership)
     candidates: list[Enforcer] = []
     if "" in own and (root / "cgroup.controllers").exists():
         inside = root / own[""].lstrip("/")
@@ -172,11 +189,12 @@ def control_groups(root: Path = CGROUP_ROOT, membership: Path = Path("/proc/self
     parents = {name: _v1_parent(root / name, own.get(name, "/")) for name in _CONTROLLERS}
     found = {name: parent for name, parent in parents.items() if parent is not None}
     if {"memory", "pids"} <= found.keys():
-        candidates.append(CgroupV1(found))
+        at_home = all(folder == root / name / own.get(name, "/").lstrip("/") for name, folder in found.items())
+        candidates.append(CgroupV1(found, own=at_home))
     return next((candidate for candidate in candidates if _works(candidate)), None)
 
 
-def _own_groups(membership: Path) -> dict[str, str]:
+def own_groups(membership: Path = Path("/proc/self/cgroup")) -> dict[str, str]:
     """This process's group by controller; the unified tree's is under the empty name."""
     try:
         lines = [line.split(":", 2) for line in membership.read_text().splitlines()]

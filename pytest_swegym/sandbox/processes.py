@@ -14,6 +14,8 @@ MARK = b"SWEGYM_EXEC="
 _TICKS = os.sysconf("SC_CLK_TCK")
 #: In the environment of our own processes inside; commands do not get it.
 OWN = b"SWEGYM_AGENT="
+#: How often a tree of processes is read anew, should some of them end meanwhile.
+_LOOKS = 5
 
 
 def members(namespace: int) -> list[int]:
@@ -34,10 +36,17 @@ def below(init: int, namespace: int) -> list[int]:
     """As :func:`members`, without a look at every process of the machine: a namespace's first process and all below."""
     if not os.path.exists(f"/proc/{init}/task/{init}/children"):
         return members(namespace)
-    found = [init]
-    for pid in found:
-        found += [child for child in children(pid) if child not in found]
-    return [pid for pid in found if _state(pid) not in (b"Z", b"X", b"")]
+    dead: set[int] = set()
+    for _ in range(_LOOKS):
+        found = [init]
+        for pid in found:
+            found += [child for child in children(pid) if child not in found]
+        gone = {pid for pid in found if _state(pid) in (b"Z", b"X", b"")}
+        if gone <= dead:
+            break
+        # The children of one that ended meanwhile are the first process's now, which was asked before.
+        dead |= gone
+    return [pid for pid in found if pid not in gone]
 
 
 def namespace_of(pid: int) -> int | None:
@@ -106,7 +115,7 @@ def belonging_to(number: int, namespace: int, *, init: int, agent: int) -> list[
     A process belongs to the command named in its environment, else to its parent's command. An orphan with neither
     has cleared its traces (a daemon of some command), and counts as everybody's.
     """
-    found = members(namespace)
+    found = below(init, namespace)
     known = {pid: _named(pid) for pid in found} | {init: 0, agent: 0}
     return [pid for pid in found if _owner(pid, known, init) in (number, None)]
 

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import contextlib
 import fcntl
 import os
 import signal
 import time
+from collections import Counter
 from collections.abc import Iterable
+from collections.abc import Sequence
 from pathlib import Path
 
 from pytest_swegym.sandbox import layers
@@ -20,13 +23,15 @@ _STALE = 3600.0
 def sweep(groups: Iterable[Path] = ()) -> list[str]:
     """Remove run folders, control groups in ``groups`` and half-written layers of dead processes; a line for each."""
     said = []
-    for folder in sorted(layers.runs_dir().iterdir()):
+    runs = sorted(layers.runs_dir().iterdir())
+    abandoned = [folder for folder in runs if not folder.name.startswith(".") and _abandoned(folder)]
+    killed = _end_processes(abandoned)
+    for folder in runs:
         if folder.name.startswith("."):
             said += _remove_stale(folder)
-        elif _abandoned(folder):
-            killed = _end_processes(folder)
+        elif folder in abandoned:
             layers.remove_tree(folder)
-            said.append(f"removed {folder}" + (f", ended {killed} processes" if killed else ""))
+            said.append(f"removed {folder}" + (f", ended {killed[folder]} processes" if killed[folder] else ""))
     for folder in sorted(layers.layers_dir().iterdir()):
         if folder.name.startswith("."):
             said += _remove_stale(folder)
@@ -60,20 +65,21 @@ def _remove_stale(folder: Path) -> list[str]:
     return [f"removed {folder}"]
 
 
-def _end_processes(folder: Path) -> int:
-    """Kill the jails whose files lie in ``folder``, should any have outlived its controller."""
-    needle = f"{folder}/".encode()
-    killed = 0
-    for name in os.listdir("/proc"):
+def _end_processes(folders: Sequence[Path]) -> Counter[Path]:
+    """Kill the jails whose files lie in ``folders``, should any have outlived their controller; how many of each."""
+    killed: Counter[Path] = Counter()
+    for name in os.listdir("/proc") if folders else ():
         if not name.isdigit():
             continue
         try:
             words = Path("/proc", name, "cmdline").read_bytes().split(b"\0")
-            if words[0].endswith(b"bwrap") and any(word.startswith(needle) for word in words):
-                os.kill(int(name), signal.SIGKILL)
-                killed += 1
         except OSError:
             continue
+        for folder in folders if words[0].endswith(b"bwrap") else ():
+            if any(word.startswith(f"{folder}/".encode()) for word in words):
+                with contextlib.suppress(OSError):
+                    os.kill(int(name), signal.SIGKILL)
+                    killed[folder] += 1
     return killed
 
 

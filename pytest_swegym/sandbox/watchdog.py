@@ -12,25 +12,28 @@ from pytest_swegym.sandbox import processes
 from pytest_swegym.sandbox.base import SandboxLimits
 
 
-#: Seconds between two looks at a sandbox.
-INTERVAL = 0.1
+#: Seconds between two looks at a sandbox, and the largest share of a processor that looking may take.
+INTERVAL, SHARE = 0.1, 0.2
 
 
 class Watched:
     """One sandbox under watch while a command runs in it."""
 
     join: tuple[str, ...] = ()
+    visit: tuple[tuple[str, str], ...] = ()
 
     def __init__(self, limits: SandboxLimits) -> None:
         self.limits = limits
         self.namespace = 0
+        self._init = 0
         self._own: set[int] = set()
         self._kills = 0
 
-    def attach(self, namespace: int, agent: int) -> None:
-        """Begin to watch the sandbox of that PID namespace, whose commands are started by ``agent``."""
-        self.namespace = namespace
-        self._own = {agent, processes.parent(agent)}
+    def attach(self, init: int, agent: int) -> None:
+        """Begin to watch the sandbox with that first process, whose commands are started by ``agent``."""
+        self.namespace = processes.namespace_of(init) or 0
+        self._init = init
+        self._own = {agent, init}
         # Counted per user namespace, so per sandbox. The kernel does not hold root to it: then it is the watch's to do.
         resource.prlimit(agent, resource.RLIMIT_NPROC, (self.limits.pids, self.limits.pids))
         _watch.add(self)
@@ -46,7 +49,7 @@ class Watched:
 
         Says whether there are so many that the next look should come soon.
         """
-        found = processes.members(self.namespace)
+        found = processes.below(self._init, self.namespace)
         if len(found) > self.limits.pids + 2 * len(self._own):
             processes.end_all(self._commands, self.namespace)
             return True
@@ -59,7 +62,7 @@ class Watched:
         return len(found) > self.limits.pids // 4
 
     def _commands(self) -> list[int]:
-        return [pid for pid in processes.members(self.namespace) if pid not in self._own]
+        return [pid for pid in processes.below(self._init, self.namespace) if pid not in self._own]
 
 
 class _Watch:
@@ -82,16 +85,18 @@ class _Watch:
             self._watched.discard(watched)
 
     def _run(self) -> None:
-        crowded = False
+        crowded, cost = False, 0.0
         while True:
-            time.sleep(INTERVAL / 10 if crowded else INTERVAL)
+            # Many sandboxes are looked at more seldom, so that the watch leaves the processors to them.
+            time.sleep(max(INTERVAL / 10 if crowded else INTERVAL, cost / SHARE - cost))
             with self._lock:
                 watched = list(self._watched)
                 if not watched:
                     self._thread = None
                     return
+            begin = time.thread_time()
             looks = [sandbox.look() for sandbox in watched]
-            crowded = any(looks)
+            crowded, cost = any(looks), time.thread_time() - begin
 
 
 _watch = _Watch()

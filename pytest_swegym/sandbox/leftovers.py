@@ -1,0 +1,53 @@
+"""Removing what closed sandboxes left on the host, beside the work that goes on."""
+
+from __future__ import annotations
+
+import logging
+import threading
+from collections import deque
+from collections.abc import Callable
+
+
+log = logging.getLogger("pytest_swegym.sandbox")
+
+#: Removals that may wait; whoever adds one more waits himself, so that the disk does not fill faster than it is freed.
+_MANY = 256
+
+
+class Leftovers:
+    """Removals in the order of their coming, by one thread that is there only while there are some."""
+
+    def __init__(self) -> None:
+        self._changed = threading.Condition()
+        self._waiting: deque[Callable[[], None]] = deque()
+        self._thread: threading.Thread | None = None
+
+    def add(self, removal: Callable[[], None]) -> None:
+        """Call ``removal`` soon."""
+        with self._changed:
+            while len(self._waiting) >= _MANY:
+                self._changed.wait()
+            self._waiting.append(removal)
+            if self._thread is None:
+                self._thread = threading.Thread(target=self._run, name="swegym-leftovers")
+                self._thread.start()
+
+    def wait(self) -> None:
+        """Wait until nothing is left to be removed."""
+        with self._changed:
+            while self._thread is not None:
+                self._changed.wait()
+
+    def _run(self) -> None:
+        while True:
+            with self._changed:
+                if not self._waiting:
+                    self._thread = None
+                    self._changed.notify_all()
+                    return
+                removal = self._waiting.popleft()
+                self._changed.notify_all()
+            try:
+                removal()
+            except Exception:
+                log.warning("something of a closed sandbox is left; 'swegym sweep' removes it", exc_info=True)
