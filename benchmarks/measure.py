@@ -39,6 +39,15 @@ def figure(name: str, values: list[float], unit: str = "ms") -> Figure:
     return Figure(name, statistics.median(values), quartiles[2] - quartiles[0], len(values), unit)
 
 
+def show(figures: list[Figure]) -> list[Figure]:
+    """Print them, a line each, and hand them on."""
+    for each in figures:
+        digits = 2 if abs(each.median) < 100 else 1 if abs(each.median) < 1000 else 0
+        text = f"{each.median:,.{digits}f} {each.unit}"
+        print(f"{each.name:80} {text:>16} ± {each.spread:,.{digits}f}  ({each.runs} runs)", flush=True)
+    return figures
+
+
 def memory_of_tree(pid: int) -> float:
     """MiB of a process and all its descendants: proportional set size, shared pages counted once over all users."""
     total = 0
