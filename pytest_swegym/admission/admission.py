@@ -164,7 +164,7 @@ class Admission:
             if not self._places or self._idle is None:
                 self._idle = memory.free
             elif settled:
-                taken = (self._idle - memory.free) / len(self._places)
+                taken = (self._idle - memory.free) / settled
                 self._expected = min(max(taken, LEAST), MOST)
             wanted = self._expected * (fresh + 1)
         if reading.some > SOME or reading.full > FULL:
