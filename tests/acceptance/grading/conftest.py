@@ -20,6 +20,7 @@ from pytest_swegym.grading.run import place_tests
 from pytest_swegym.grading.run import run_tests
 from pytest_swegym.lab import Lab
 from pytest_swegym.sandbox.bubblewrap import BubblewrapBackend
+from pytest_swegym.sandbox.toolchain import installed
 from pytest_swegym.task import Grade
 from pytest_swegym.task import Task
 from pytest_swegym.task.files import load_tasks
@@ -112,6 +113,17 @@ def make_bench(lab: Lab, tmp_path: Path) -> Any:
         return Bench(lab, root, base, fix=fix, tests=tests, **spec)
 
     return make
+
+
+@pytest.fixture(scope="session")
+def needs_python() -> Callable[[str], None]:
+    there = {".".join(found.version.split(".")[:2]) for found in installed()}
+
+    def check(version: str) -> None:
+        if version not in there:
+            pytest.skip(f"no Python {version} on this machine")
+
+    return check
 
 
 class Shipped:

@@ -7,7 +7,6 @@ from typing import Any
 
 import pytest
 
-from pytest_swegym.sandbox.toolchain import installed
 from pytest_swegym.task import Outcome
 from pytest_swegym.task import Verdict
 
@@ -140,14 +139,8 @@ EXPECTED = {
 }  # fmt: skip
 
 
-def needs_python(version: str) -> None:
-    there = {".".join(found.version.split(".")[:2]) for found in installed()}
-    if version not in there:
-        pytest.skip(f"no Python {version} on this machine")
-
-
 @pytest.mark.parametrize(("python", "package"), PYTEST)
-def test_pytest_outcomes(make_bench: Any, python: str, package: str) -> None:
+def test_pytest_outcomes(make_bench: Any, needs_python: Any, python: str, package: str) -> None:
     needs_python(python)
     bench = make_bench(
         {**LIBRARY, "tests/test_pkg.py": "def test_old():\n    pass\n"},
@@ -171,7 +164,7 @@ def test_pytest_outcomes(make_bench: Any, python: str, package: str) -> None:
 
 
 @pytest.mark.parametrize(("python", "package"), PYTEST)
-def test_pytest_empty_fix_is_unresolved(make_bench: Any, python: str, package: str) -> None:
+def test_pytest_empty_fix_is_unresolved(make_bench: Any, needs_python: Any, python: str, package: str) -> None:
     needs_python(python)
     bench = make_bench(
         {**LIBRARY, "README": "a\n", "tests/test_pkg.py": "def test_old():\n    pass\n"},
@@ -244,7 +237,7 @@ class BrokenTest(unittest.TestCase):
     ("command", "prefix"),
     [("python -m unittest", "tests.test_pkg."), ("python -m unittest discover -s tests", "test_pkg.")],
 )
-def test_unittest_outcomes(make_bench: Any, python: str, command: str, prefix: str) -> None:
+def test_unittest_outcomes(make_bench: Any, needs_python: Any, python: str, command: str, prefix: str) -> None:
     needs_python(python)
     bench = make_bench(
         {**LIBRARY, "tests/__init__.py": "", "tests/test_pkg.py": ""},

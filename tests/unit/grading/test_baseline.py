@@ -12,9 +12,15 @@ from pytest_swegym.task import Outcome
 
 def test_json_both_ways() -> None:
     baseline = Baseline(
-        tests={"t.py::a[\udc80]": Outcome.XFAILED}, quirks=frozenset({"x"}), exit_code=1, duration=0.5, log=b"long"
-    )
+        tests={"t.py::a[\udc80]": Outcome.XFAILED}, quirks=frozenset({"x"}), exit_code=1, duration=0.5,
+        seconds={"t.py": 0.25}, log=b"long"
+    )  # fmt: skip
     assert Baseline.from_dict(json.loads(json.dumps(baseline.to_dict()))) == baseline
+
+
+def test_one_that_was_measured_before_there_were_durations_is_read() -> None:
+    old = {name: value for name, value in Baseline(duration=1.0).to_dict().items() if name != "seconds"}
+    assert Baseline.from_dict(old) == Baseline(duration=1.0)
 
 
 @pytest.mark.parametrize(

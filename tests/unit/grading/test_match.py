@@ -4,6 +4,7 @@ import pytest
 
 from pytest_swegym.grading.match import canonical
 from pytest_swegym.grading.match import match
+from pytest_swegym.grading.match import stands_for
 from pytest_swegym.task import F2P_OK
 from pytest_swegym.task import P2P_OK
 from pytest_swegym.task import Outcome
@@ -140,3 +141,22 @@ def test_selectors_of_django_and_sympy() -> None:
     assert p2p(["tests/app/tests.py"], ran, {"app.tests.A.test_x": PASSED}, "django") == {"app.tests.A.test_x": PASSED}
     test = "sympy/a/tests/test_a.py::test_x"
     assert p2p(["sympy/a/tests/test_a.py"], {test: PASSED}, {test: PASSED}, "sympy") == {test: PASSED}
+
+
+@pytest.mark.parametrize(
+    ("entry", "runner", "begins"),
+    [
+        ("t.py::a", "pytest", None),
+        ("t.py::C::a[x y]", "pytest", None),
+        ("t.py::a[x", "pytest", ("t.py::a[x",)),
+        ("t.py::a[/name]", "pytest", ("t.py::a[/",)),
+        ("tests/", "pytest", ("tests::", "tests/")),
+        (".", "pytest", ("",)),
+        ("a.b.C.t", "unittest", None),
+        ("tests/x.py", "django", ("",)),
+        ("What it does, in words.", "django", ("",)),
+        ("test_x", "sympy", ("",)),
+    ],
+)
+def test_what_an_entry_stands_for_before_anything_ran(entry: str, runner: str, begins: tuple[str, ...] | None) -> None:
+    assert stands_for(entry, runner) == begins

@@ -7,6 +7,7 @@ import pytest
 from pytest_swegym.grading.command import parse_command
 from pytest_swegym.grading.plan import Plan
 from pytest_swegym.grading.plan import files_of
+from pytest_swegym.grading.plan import parts_of
 from pytest_swegym.grading.plan import plan_run
 from pytest_swegym.task import Task
 
@@ -68,3 +69,41 @@ def test_no_ids_no_targets() -> None:
 )
 def test_the_likeliest_file(test: str, runner: str, start: str, first: str) -> None:
     assert files_of(test, runner, start)[0] == first
+
+
+def ranked(found: Plan) -> dict[str, int]:
+    return {path: rank for path, rank in found.early["ranks"].items() if path not in found.canaries.files}
+
+
+LISTS = {"fail_to_pass": ["tests/z.py::t"], "pass_to_pass": ["tests/a.py::t[x]", "tests/z.py::u", "tests/b.py"]}
+
+
+def test_a_run_that_may_end_early_knows_what_it_waits_for() -> None:
+    row = {"instance_id": "a", "repo": ".", **LISTS}
+    task = Task.from_dict(row)
+    assert plan_run(task, parse_command(task)).early == {}
+    found = plan_run(task, parse_command(task), early=True)
+    assert found.early["holds"] == {"tests/a.py::t[x]": True, "tests/z.py::u": True, "tests/z.py::t": False}
+    assert found.early["begins"] == ["tests/b.py/", "tests/b.py::"]
+    assert ranked(found) == {"tests/z.py": 0, "tests/a.py": 1, "tests/b.py": 1}
+    assert {found.early["ranks"][path] for path in found.canaries.files} == {0}
+
+
+def test_what_stands_for_more_than_can_be_told_is_waited_for_to_the_end() -> None:
+    row = {"instance_id": "a", "repo": ".", "runner": "django", "fail_to_pass": ["What it does, in words."]}
+    task = Task.from_dict({**row, "pass_to_pass": ["test_x (app.tests.Case)"]})
+    early = plan_run(task, parse_command(task), early=True).early
+    assert early["begins"] == [""]
+    assert early["holds"] == {"app.tests.Case.test_x": True}
+
+
+def test_a_part_of_a_run_has_files_canaries_and_tests_of_its_own() -> None:
+    task = Task.from_dict({"instance_id": "a", "repo": ".", **LISTS, "test_files": {"other/c.py": ""}})
+    command = parse_command(task)
+    assert set(parts_of(task, command).files) == {"tests/a.py", "tests/b.py", "tests/z.py"}
+    whole, part = plan_run(task, command), plan_run(task, command, early=True, only={"tests/a.py"})
+    assert part.targets == ("tests/a.py",)
+    assert set(part.early["holds"]) == {"tests/a.py::t[x]"}
+    assert part.early["begins"] == []
+    assert set(whole.targets) <= set(part.sealed)
+    assert len(part.canaries.files) == 1

@@ -98,6 +98,9 @@ def test_every_input_has_a_key_of_its_own(cache: GradeCache) -> None:
         for protect in ("strict", "off")
     }
     assert len(keys) == 2 * 5 * 2
+    manners = [{"fast_fail": fast, "shards": shards} for fast in (False, True) for shards in (1, 2)]
+    assert len({cache.key("one", "", "strict", **manner) for manner in manners}) == 4
+    assert cache.key("one", "", "strict", shards=0) == cache.key("one", "", "strict", shards=4)
 
 
 @given(st.text(), st.text())

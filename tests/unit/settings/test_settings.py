@@ -25,6 +25,14 @@ def resolved(
     )
 
 
+@pytest.mark.parametrize("chosen", [{"reward": "fraction"}, {"reward": "delta"}, {"step-reward": "tests"}])
+def test_what_counts_all_tests_is_refused_where_not_all_run(chosen: dict[str, Any]) -> None:
+    assert resolved(chosen).fast_fail is False
+    with pytest.raises(argparse.ArgumentTypeError, match=r"--swegym-fast-fail: .* choose --swegym-(step-)?reward="):
+        resolved({"fast-fail": True, **chosen})
+    assert resolved({"fast-fail": True, "reward": "mine:reward", "step-reward": "distance"}).fast_fail
+
+
 def test_defaults() -> None:
     found = resolved()
     assert found == s.Settings(sources=dict.fromkeys(found.sources, "default"))
