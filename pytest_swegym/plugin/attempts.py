@@ -38,8 +38,8 @@ if TYPE_CHECKING:
 
 T = TypeVar("T")
 log = logging.getLogger("pytest_swegym.plugin")
-#: Fixtures that a test may take itself when its attempt is kept from an earlier run: nothing is running then.
-_KEPT = {"swegym_checkout", "swegym_sandbox", "swegym_workspace"}
+#: Fixtures that a test does not take itself where its attempt is kept from an earlier run, or made elsewhere.
+LIVE_FIXTURES = {"swegym_checkout", "swegym_sandbox", "swegym_workspace"}
 _PACKAGES = ("pytest_swegym", "pluggy", "_pytest")
 
 
@@ -70,7 +70,7 @@ def kept(run: Run, item: pytest.Item, plan: Planned) -> AttemptRecord | None:
     from pytest_swegym.plugin.live import content_of
     from pytest_swegym.runs import finished
 
-    if not run.settings.resume or not needs_solver(item) or _KEPT & direct_fixtures(item):
+    if not run.settings.resume or not needs_solver(item) or LIVE_FIXTURES & direct_fixtures(item):
         return None
     try:
         return finished(run.store, plan.key, content_of(run, item, plan))

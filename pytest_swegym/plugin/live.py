@@ -260,14 +260,17 @@ class LiveAttempt:
             record = self._made().record()
         except Exception:  # the lab could not be made
             record = self._without_lab(traceback.format_exc(limit=0))
+        return self._keep(record, self._grade(record), self._attempt.tree if self._attempt is not None else None)
+
+    def _keep(self, record: AttemptRecord, grade: Grade, tree: bytes | None) -> Outcome:
+        """Write the record, with what hooks add to it."""
         extra = {}
         for values in self._item.ihook.pytest_swegym_update_record(item=self._item, record=record):
             extra.update(values)
         record = replace(record, extra={**record.extra, **extra})
-        grade = self._grade(record)
         # A run that is being cut short says nothing about its solver: the next one runs this attempt.
         if not self._run.cancelled:
-            self._run.store.write(record, grade, self._attempt.tree if self._attempt is not None else None)
+            self._run.store.write(record, grade, tree)
             self._item.ihook.pytest_swegym_attempt_finished(item=self._item, record=record)
         return Outcome(record=record, grade=grade)
 

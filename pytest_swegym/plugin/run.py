@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     from pytest_swegym.lab import Lab
     from pytest_swegym.plugin.live import LiveAttempt
     from pytest_swegym.plugin.progress import Progress
+    from pytest_swegym.plugin.remote import Remote
     from pytest_swegym.runs import Threads
     from pytest_swegym.sandbox.base import Backend
 
@@ -48,7 +49,7 @@ class Run:
         self.store = ResultStore(root=self.root)
         self.tools = config.stash.get(TOOLS, None)
         self.live: dict[str, LiveAttempt] = {}
-        self.ahead: Threads | None = None
+        self.ahead: Threads | Remote | None = None
         self.progress: Progress | None = None
         self.output = SolverOutput()
         self.recorder = Recorder(self.root, self.run_id)

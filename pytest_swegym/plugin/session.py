@@ -49,7 +49,9 @@ def header(config: pytest.Config, *, solver: str) -> str:
     solver = f"{settings.solver} ({settings.source('solver')})" if settings.solver else solver
     rows = ("tasks", "split", "revision", "filter", "shuffle", "limit", "environments")
     rewards = ("reward", "step_reward", "judge", "check_writer")
-    names = (*rows, "agent", "tools", "attempts", "jobs", *rewards, "timeout", "max_steps", "seed", "output", "resume")
+    cluster = ("executor", "ray_address", "share")
+    many = ("agent", "tools", "attempts", "jobs", *cluster)
+    names = (*rows, *many, *rewards, "timeout", "max_steps", "seed", "output", "resume")
     chosen = [
         f"{name}={_shown(settings, name)} ({settings.source(name)})"
         for name in names
@@ -66,7 +68,7 @@ def _shown(settings: Settings, name: str) -> str:
 def _sandbox(config: pytest.Config) -> str:
     """The sandbox that will be used, asked at once: a run that cannot work should not start."""
     settings = config.stash[SETTINGS]
-    if not will_run(config):
+    if not will_run(config) or settings.executor != "local":
         return f"{settings.sandbox} ({settings.source('sandbox')})"
     return f"{_backend(config).describe()} ({config.stash.get(WHY, settings.source('sandbox'))})"
 
@@ -100,12 +102,16 @@ def pytest_runtestloop(session: pytest.Session) -> None:
     solved = any(attempts.has_solver(item) for item in items if needs_solver(item))
     if settings.tasks and not solved:
         raise pytest.UsageError(f"--swegym-tasks: {NO_SOLVER}")
-    if solved:
+    if solved and settings.executor == "local":
         _backend(config)  # with -q there was no header to ask for it
     attempts.check_predictions(config, items)
     run_of(config).progress = show_progress(config)
     # An xdist worker is told its items one by one: which it will get, it cannot know ahead.
-    if settings.jobs > 1 and not hasattr(config, "workerinput"):
+    if settings.executor == "ray":
+        from pytest_swegym.plugin.remote import start_remote
+
+        start_remote(session)
+    elif settings.jobs > 1 and not hasattr(config, "workerinput"):
         attempts.start_ahead(session)
 
 

@@ -225,6 +225,11 @@ class ItemReward:
         self._item = item
 
     @property
+    def own(self) -> bool:
+        """Whether it is a user's own answer to the hook."""
+        return bool(_own(self._item.ihook.pytest_swegym_compute_reward))
+
+    @property
     def identity(self) -> str:
         return _identity(self._item.config.stash[SETTINGS].reward, self._item.ihook.pytest_swegym_compute_reward)
 
@@ -279,9 +284,13 @@ class ItemStepReward:
 
 def _identity(name: str, hook: Any) -> str:
     """Changes when the reward called ``name`` is another, or a user's answer to ``hook``."""
-    own = [found.function for found in hook.get_hookimpls()]
-    own = [function for function in own if not function.__module__.startswith("pytest_swegym.")]
-    return "\n".join([name, *map(_code_of, own)])
+    return "\n".join([name, *map(_code_of, _own(hook))])
+
+
+def _own(hook: Any) -> list[Any]:
+    """The answers to a hook that are a user's."""
+    functions = [found.function for found in hook.get_hookimpls()]
+    return [function for function in functions if not function.__module__.startswith("pytest_swegym.")]
 
 
 def _code_of(function: Any) -> str:

@@ -12,7 +12,6 @@ from itertools import islice
 from pathlib import Path
 from typing import Any
 
-from pytest_swegym._support.keys import content_key
 from pytest_swegym.errors import ConfigError
 from pytest_swegym.errors import InfraError
 from pytest_swegym.results.cache import grader_digest
@@ -71,13 +70,15 @@ class RayExecutor:
     # -- the contract ----------------------------------------------------------------------------
 
     def submit(self, job: Job) -> None:
-        """Queue a job. Raises :class:`ConfigError` if one of its key is here, or if this is closed."""
+        """Queue a job. Raises :class:`ConfigError` if one of its key is here, if its solver cannot be sent, or if this
+        is closed."""
         with self._lock:
             if self._closed:
-                raise ConfigError(f"{job.key}: the run has ended")
+                raise ConfigError(f"{job.key}: the run is closed")
             if job.key in self._flights:
-                raise ConfigError(f"{job.key} waits or runs already")
-            flight = self._flights[job.key] = Flight(job=job, task=content_key(job.task.to_dict()))
+                raise ConfigError(f"{job.key}: waits or runs already; another attempt needs another number")
+            self._cluster.check_sendable(job.solver)
+            flight = self._flights[job.key] = Flight(job=job, task=job.task.key)
             if self._failure is not None:
                 self._end(flight, self._failure)
             else:
@@ -91,10 +92,9 @@ class RayExecutor:
             if flight is None or flight.cancelled or flight.done is not None:
                 return False
             flight.cancelled = True
-            if self._waiting.take(key) is not None:
-                del self._flights[key]
-            elif flight.at is not None:
-                flight.at.actor.cancel.remote(key)
+            del self._flights[key]
+            if self._waiting.take(key) is None and flight.at is not None:
+                flight.at.actor.cancel.remote(flight.ident)
         return True
 
     def close(self) -> None:
@@ -213,7 +213,7 @@ class RayExecutor:
         again = self._terms.conditions.resume and folder is not None and folder.is_dir()
         files = files_of(folder) if again and folder is not None else {}
         flight.tries, flight.at = flight.tries + 1, worker
-        call = worker.actor.perform.options(num_returns="streaming").remote(job, files)
+        call = worker.actor.perform.options(num_returns="streaming").remote(flight.ident, job, files)
         worker.flights[call] = flight
         self._placing.placed(flight, worker.node)
 
@@ -237,7 +237,6 @@ class RayExecutor:
     def _end(self, flight: Flight, told: Done | Exception) -> None:
         with self._lock:
             if flight.cancelled or self._closed:
-                self._flights.pop(flight.job.key, None)
                 return
             flight.done = told
             self._ending += 1

@@ -5,9 +5,11 @@ from __future__ import annotations
 import logging
 import os
 import secrets
+import sys
 from collections.abc import Sequence
 from contextlib import suppress
 from pathlib import Path
+from types import ModuleType
 from typing import Any
 
 from pytest_swegym.errors import ConfigError
@@ -50,6 +52,8 @@ class Cluster:
         catalogue = self._ray.remote(num_cpus=0, max_restarts=-1)(Catalogue)
         self.catalogue = catalogue.remote()
         self._porters: dict[str, Any] = {}
+        #: Solvers that were looked at, by their ids; held, so that no other gets the id.
+        self._sendable: dict[int, Any] = {}
 
     @property
     def porter_name(self) -> str:
@@ -93,6 +97,28 @@ class Cluster:
         self.catalogue.gone.remote(who)
         if node in self._porters:
             self._porters[node].sweep.remote()
+
+    def check_sendable(self, solver: Any) -> None:
+        """A callable goes to the nodes with its module's code, unless it is installed there as well.
+
+        Raises :class:`ConfigError` if it holds what cannot be sent.
+        """
+        if isinstance(solver, str) or id(solver) in self._sendable:
+            return
+        from ray import cloudpickle
+
+        for function in (solver, *(each for each, _ in getattr(solver, "functions", ()))):
+            module = sys.modules.get(getattr(function, "__module__", None) or type(function).__module__)
+            if module is not None and _is_users(module):
+                cloudpickle.register_pickle_by_value(module)
+        try:
+            cloudpickle.dumps(solver)
+        except Exception as error:
+            raise ConfigError(
+                f"the solver {solver!r:.100} cannot be sent to another machine ({type(error).__name__}: {error}):"
+                " give it by name, or keep locks, files and clients out of its module's globals"
+            ) from error
+        self._sendable[id(solver)] = solver
 
     # -- what Ray says ---------------------------------------------------------------------------
 
@@ -157,6 +183,15 @@ def _ray() -> Any:
     except ImportError:
         raise ConfigError("--swegym-executor=ray needs Ray: pip install 'pytest-swegym[ray]'") from None
     return ray
+
+
+def _is_users(module: ModuleType) -> bool:
+    """Whether a module is a file of the user's, not one that is installed with a package."""
+    file = getattr(module, "__file__", None)
+    if file is None or module.__name__ == "__main__":  # which always goes as it is
+        return False
+    installed = {"site-packages", "dist-packages", "pytest_swegym"}
+    return not installed & set(Path(file).parts) and not file.startswith(os.path.dirname(os.__file__))
 
 
 def _join(ray: Any, address: str | None, runtime_env: dict[str, Any]) -> None:

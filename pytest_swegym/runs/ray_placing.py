@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import secrets
 from collections import defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -22,6 +23,7 @@ class Flight:
 
     job: Job
     task: str
+    ident: str = field(default_factory=lambda: secrets.token_hex(8))
     tries: int = 0
     passed: int = 0
     at: Worker | None = None

@@ -139,18 +139,19 @@ class Hand:
         """Its node, the code that it grades by, and its process."""
         return _node(), grader_digest(), os.getpid()
 
-    def perform(self, job: Job, files: Mapping[str, bytes]) -> Iterator[list[Mapping[str, Any]] | Done]:
+    def perform(self, ident: str, job: Job, files: Mapping[str, bytes]) -> Iterator[list[Mapping[str, Any]] | Done]:
         """Make the attempt: lists of what happens to it, and what came of it last. Raises as :func:`solver_of`."""
         told: queue.SimpleQueue[Mapping[str, Any] | Done | BaseException] = queue.SimpleQueue()
 
         def work() -> None:
             try:
-                told.put(self._performed(job, files, told.put))
+                told.put(self._performed(ident, job, files, told.put))
             except BaseException as error:
                 told.put(error)
 
         threading.Thread(target=work, name=f"swegym-{job.key}", daemon=True).start()
-        yield [{"event": "placed", "node": _node()}]
+        began = {"event": "attempt_started", "instance_id": job.task.id, "number": job.number, "node": _node()}
+        yield [began]
         while True:
             events: list[Mapping[str, Any]] = []
             last = _gather(told, events)
@@ -162,27 +163,29 @@ class Hand:
                 yield last
                 return
 
-    def cancel(self, key: str) -> None:
-        """End the attempt of that key, its sandboxes too."""
+    def cancel(self, ident: str) -> None:
+        """End the attempt that was given under ``ident``, its sandboxes too."""
         with self._lock:
-            scope = self._scopes.get(key)
+            scope = self._scopes.get(ident)
         if scope is not None:
             scope.close()
 
     def close(self) -> None:
         """End every attempt and sandbox. Twice is fine."""
-        for key in list(self._scopes):
-            self.cancel(key)
+        for ident in list(self._scopes):
+            self.cancel(ident)
         with self._lock:
             labs, self._labs = self._labs, {}
         for lab in labs.values():
             lab.close()
 
-    def _performed(self, job: Job, files: Mapping[str, bytes], tell: Callable[[Mapping[str, Any]], None]) -> Done:
+    def _performed(
+        self, ident: str, job: Job, files: Mapping[str, bytes], tell: Callable[[Mapping[str, Any]], None]
+    ) -> Done:
         solver, lab = self._lab_of(job)
         scope = Scope()
         with self._lock:
-            self._scopes[job.key] = scope
+            self._scopes[ident] = scope
         folder = Path(tempfile.mkdtemp(prefix=f"{os.getpid()}-", dir=_folders()))
         try:
             place_files(folder, files)
@@ -196,7 +199,7 @@ class Hand:
         finally:
             shutil.rmtree(folder, ignore_errors=True)
             with self._lock:
-                self._scopes.pop(job.key, None)
+                self._scopes.pop(ident, None)
 
     def _lab_of(self, job: Job) -> tuple[LoadedSolver, Lab]:
         solver = solver_of(job, self._conditions)
