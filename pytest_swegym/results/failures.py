@@ -14,6 +14,7 @@ from pytest_swegym.results.spending import steps_of
 from pytest_swegym.task import F2P_OK
 from pytest_swegym.task import P2P_OK
 from pytest_swegym.task import AttemptRecord
+from pytest_swegym.task import Outcome
 from pytest_swegym.task import Verdict
 
 
@@ -88,12 +89,16 @@ def detail_of(record: AttemptRecord) -> str:
 
 
 def _wrong(record: AttemptRecord) -> str:
-    fixed = sum(outcome in F2P_OK for outcome in record.fail_to_pass.values())
-    broken = any(outcome not in P2P_OK for outcome in record.pass_to_pass.values())
+    f2p, p2p = (
+        [outcome for outcome in listed.values() if outcome is not Outcome.NOT_RUN]
+        for listed in (record.fail_to_pass, record.pass_to_pass)
+    )
+    fixed = sum(outcome in F2P_OK for outcome in f2p)
     said = []
-    if fixed < len(record.fail_to_pass):
-        said.append("fixes some" if fixed else "fixes nothing")
-    if broken:
+    if fixed < len(f2p):
+        all_ran = len(f2p) == len(record.fail_to_pass)
+        said.append("fixes some" if fixed else "fixes nothing" if all_ran else "does not fix all")
+    if any(outcome not in P2P_OK for outcome in p2p):
         said.append("breaks what worked")
     return ", ".join(said)
 

@@ -19,7 +19,7 @@ from pytest_swegym.task import Outcome
 from pytest_swegym.task import Verdict
 
 
-OK, BAD = Outcome.PASSED, Outcome.FAILED
+OK, BAD, LATER = Outcome.PASSED, Outcome.FAILED, Outcome.NOT_RUN
 WRONG = AttemptRecord(
     instance_id="calc-1",
     verdict=Verdict.UNRESOLVED,
@@ -39,6 +39,8 @@ EMPTY: dict[str, Any] = {"verdict": Verdict.INVALID_PATCH, "patch": " \n", "reas
         ({"fail_to_pass": {"a": BAD}}, "wrong", "fixes nothing"),
         ({"fail_to_pass": {"a": OK}, "pass_to_pass": {"c": Outcome.MISSING}}, "wrong", "breaks what worked"),
         ({"fail_to_pass": {"a": BAD}, "pass_to_pass": {"c": BAD}}, "wrong", "fixes nothing, breaks what worked"),
+        ({"fail_to_pass": {"a": BAD, "b": LATER}, "pass_to_pass": {"c": LATER}}, "wrong", "does not fix all"),
+        ({"fail_to_pass": {"a": OK}, "pass_to_pass": {"c": BAD, "d": LATER}}, "wrong", "breaks what worked"),
         ({"fail_to_pass": {"a": OK}}, "wrong", "1 of 2 fail"),
         ({"fail_to_pass": {}, "pass_to_pass": {}, "reasons": ()}, "wrong", ""),
         (EMPTY, "no edit", ""),
