@@ -287,7 +287,8 @@ class Attempt:
         left = self._retries
         while True:
             try:
-                space = self._lab.computing(prepared.task.spec, prepared.snapshot, self._scope)
+                task = prepared.task
+                space = self._lab.computing(task.spec, prepared.snapshot, self._scope, tests=task)
                 with space as workspace, self._lab.dividing() as shards:
                     return grade(
                         prepared.task,

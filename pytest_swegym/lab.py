@@ -34,6 +34,7 @@ from pytest_swegym.grading import Baseline
 from pytest_swegym.grading import Judge
 from pytest_swegym.grading import check_task
 from pytest_swegym.grading import measure_baseline
+from pytest_swegym.grading.run import begin_tests
 from pytest_swegym.prepared import Prepared as Prepared
 from pytest_swegym.prepared import prepared_once
 from pytest_swegym.results.cache import GradeCache
@@ -48,6 +49,7 @@ from pytest_swegym.sandbox.base import Sandbox
 from pytest_swegym.sandbox.base import SandboxLimits
 from pytest_swegym.sandbox.base import Snapshot
 from pytest_swegym.sandbox.scope import Scope
+from pytest_swegym.sandbox.spares import Spares
 from pytest_swegym.sources import Source
 from pytest_swegym.sources import make_source
 from pytest_swegym.sources import release_pair
@@ -78,7 +80,8 @@ class Lab:
     installed in the workspaces of solvers, and of nobody else. Tasks that are checked by nothing but prose get their
     checks from ``check_writer``, or are graded by ``judge``. ``admission`` says who computes when.
     ``fast_fail`` and ``shards`` are those of
-    :func:`~pytest_swegym.grading.grade`; 0 shards are as many as cores are idle.
+    :func:`~pytest_swegym.grading.grade`; 0 shards are as many as cores are idle. With ``prefork`` the tests' Python is
+    started ahead of each grade.
     """
 
     def __init__(
@@ -92,6 +95,7 @@ class Lab:
         compat: str = "same-run",
         fast_fail: bool = False,
         shards: int = 1,
+        prefork: bool = False,
         grades: GradeCache | None = None,
         disk: Disk | None = None,
         admission: Admission | None = None,
@@ -107,6 +111,8 @@ class Lab:
         self.compat = compat
         self.fast_fail = fast_fail
         self.shards = shards
+        self._spares = Spares() if prefork else None
+        self._ordinary: set[str] = set()
         self.grades = grades
         self._offline = offline
         self._source_options: dict[str, Any] = {"mirror": mirror, "offline": offline, "root": root}
@@ -249,10 +255,12 @@ class Lab:
         occasion: Occasion | None = None,
         begin: Snapshot | None = None,
         scope: Scope | None = None,
+        tests: Task | None = None,
     ) -> Workspace:
         """A fresh fork of a repository snapshot; with ``begin`` it starts from that moment of an earlier workspace.
 
-        Its sandbox, and those that it starts, end with ``scope``.
+        Its sandbox, and those that it starts, end with ``scope``. ``tests`` names the task whose hidden tests are about
+        to be run in it: with ``prefork``, their Python is up already, or comes up meanwhile.
         """
         limits = SandboxLimits(memory_mb=spec.limits.memory_mb, cpus=spec.limits.cpus, pids=spec.limits.pids)
         base = with_variables(snapshot, spec)
@@ -263,13 +271,38 @@ class Lab:
         def fork(at: Snapshot | None = None) -> Sandbox:
             return start(at) if scope is None else scope.start(lambda: start(at))
 
+        def first() -> Sandbox:
+            return start(begin) if tests is None else self._ahead(tests, base, start)
+
         drop = self.backend.drop if isinstance(self.backend, Dropper) else None
-        return Workspace(fork(begin), spec.workdir, fork=fork, drop=drop, program=spec.shell, occasion=occasion)
+        sandbox = first() if scope is None else scope.start(first)
+        return Workspace(sandbox, spec.workdir, fork=fork, drop=drop, program=spec.shell, occasion=occasion)
+
+    def _ahead(self, task: Task, snapshot: Snapshot, start: Callable[[], Sandbox]) -> Sandbox:
+        """A sandbox in which the Python of the task's tests has been started, where that can be."""
+        name = content_key(snapshot.key, task.to_dict())
+        if self._spares is None or name in self._ordinary:
+            return start()
+
+        def make() -> Sandbox:
+            sandbox = start()
+            try:
+                if not begin_tests(task, sandbox):
+                    self._ordinary.add(name)
+                    log.info("%s: its tests' Python is started when it is needed", task.id)
+            except BaseException:
+                sandbox.close()
+                raise
+            return sandbox
+
+        return self._spares.take(name, make)
 
     @contextmanager
-    def computing(self, spec: TaskSpec, snapshot: Snapshot, scope: Scope | None = None) -> Iterator[Workspace]:
+    def computing(
+        self, spec: TaskSpec, snapshot: Snapshot, scope: Scope | None = None, tests: Task | None = None
+    ) -> Iterator[Workspace]:
         """A fresh fork in which tests are about to run: one of as many at a time as there are cores."""
-        with self.admission.turns.take(scope), self.workspace(spec, snapshot, scope=scope) as workspace:
+        with self.admission.turns.take(scope), self.workspace(spec, snapshot, scope=scope, tests=tests) as workspace:
             yield workspace
 
     @contextmanager
@@ -289,6 +322,8 @@ class Lab:
     def close(self) -> None:
         """End every sandbox of the run. Twice is fine."""
         self.admission.close()
+        if self._spares is not None:
+            self._spares.close()
         while self._holds:
             self._holds.popitem()[1].release()
         self.backend.close()

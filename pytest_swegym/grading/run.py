@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import secrets
+from collections.abc import Collection
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cache
@@ -23,6 +24,8 @@ from pytest_swegym.grading.events import decode
 from pytest_swegym.grading.plan import Plan
 from pytest_swegym.grading.plan import plan_run
 from pytest_swegym.grading.tox import tox_command
+from pytest_swegym.sandbox.base import Sandbox
+from pytest_swegym.sandbox.base import Starter
 from pytest_swegym.task import Task
 from pytest_swegym.workspace import Workspace
 
@@ -33,9 +36,9 @@ STREAM_LIMIT = 64 * 2**20
 LOG_LIMIT = 2 * 2**20
 #: The files of ``payload`` that make a runner, the later on top of the earlier.
 _PAYLOAD = {
-    "pytest": ("swegym_terminal", "swegym_reporter"),
-    "unittest": ("swegym_unittest",),
-    "django": ("swegym_unittest", "swegym_django"),
+    "pytest": ("swegym_early", "swegym_terminal", "swegym_reporter"),
+    "unittest": ("swegym_early", "swegym_unittest"),
+    "django": ("swegym_early", "swegym_unittest", "swegym_django"),
     "sympy": ("swegym_sympy",),
 }
 #: The files of ``payload`` that every runner is launched with.
@@ -56,11 +59,16 @@ _BOOT = """\
 import sys
 sys.path[:] = [p for p in sys.path if p]
 import io, json
-with io.open(0, 'rb', closefd=False) as stream: job = json.loads(stream.read().decode('ascii'))
-space = {'__name__': 'swegym_launch'}
-exec(compile(job.pop('launch_source'), '<swegym>', 'exec'), space)
-space['main'](job)
+with io.open(0, 'rb', closefd=False) as stream:
+    head = json.loads(stream.readline().decode('ascii'))
+    space = {'__name__': 'swegym_launch'}
+    exec(compile(head.pop('launch'), '<swegym>', 'exec'), space)
+    head = space['ready'](head)
+    job = json.loads(stream.read().decode('ascii'))
+space['main'](job, head)
 """
+#: What a runner imports before any file of the repository.
+_IMPORTS = {"pytest": ("pytest",), "unittest": ("unittest",), "django": ("unittest",)}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -114,18 +122,24 @@ def place_tests(task: Task, workspace: Workspace) -> None:
             raise GradingError(f"{task.id}: its test_patch does not apply to its base: {result.output.strip()[-2000:]}")
 
 
-def run_tests(task: Task, workspace: Workspace, codes: Mapping[str, str] | None = None) -> Run:
+def run_tests(
+    task: Task,
+    workspace: Workspace,
+    codes: Mapping[str, str] | None = None,
+    *,
+    early: bool = False,
+    only: Collection[str] | None = None,
+) -> Run:
     """Run the hidden tests. Raises :class:`GradingError` if there is nothing to run them with.
 
     ``codes`` are digests of the test files' functions from the run before the patch: what is the same needs no look.
+    An ``early`` run may end when it is decided; ``only`` names the parts (of :func:`plan.parts_of`) that are run.
     """
-    plan = plan_run(task, _command(task, workspace))
+    plan = plan_run(task, command_of(task, workspace), early=early, only=only)
     key = secrets.token_bytes(32)
     result = workspace.sandbox.exec(
-        ("sh", "-c", _SCRIPT, "sh", _dropped(task), plan.command.python, *plan.command.flags, "-c", _BOOT),
-        cwd=workspace.path,
-        env={**FIXED, **task.spec.environment.env, **plan.command.env},
-        stdin=_job(task, plan, key, codes or {}),
+        **_call(task, plan.command, workspace.path),
+        stdin=_head(task.spec.runner) + _job(task, plan, key, codes or {}),
         timeout=task.spec.limits.timeout,
         output_limit=STREAM_LIMIT,
     )
@@ -154,7 +168,31 @@ def run_tests(task: Task, workspace: Workspace, codes: Mapping[str, str] | None 
     )
 
 
-def _command(task: Task, workspace: Workspace) -> Command:
+def begin_tests(task: Task, sandbox: Sandbox) -> bool:
+    """Start the Python that will run the hidden tests ahead of the patch; it waits for its job, the runner imported.
+
+    The next :func:`run_tests` in that sandbox gets it. False where it is started when it is needed: a sandbox that
+    cannot start anything ahead, a runner that is not Python's, a command that the repository has to be asked for.
+    """
+    if not isinstance(sandbox, Starter) or task.spec.runner not in _PAYLOAD:
+        return False
+    command = parse_command(task)
+    if command.tox:
+        return False
+    sandbox.begin(**_call(task, command, task.spec.workdir), head=_head(task.spec.runner))
+    return True
+
+
+def _call(task: Task, command: Command, folder: str) -> dict[str, Any]:
+    """What starts the Python of a run: the same line, variables and folder every time."""
+    return {
+        "argv": ("sh", "-c", _SCRIPT, "sh", _dropped(task), command.python, *command.flags, "-c", _BOOT),
+        "cwd": folder,
+        "env": {**FIXED, **task.spec.environment.env, **command.env},
+    }
+
+
+def command_of(task: Task, workspace: Workspace) -> Command:
     """The command of ``task``; for tox, what the base's ``tox.ini`` makes of it."""
     command = parse_command(task)
     if not command.tox:
@@ -176,12 +214,11 @@ def _command(task: Task, workspace: Workspace) -> Command:
 def _job(task: Task, plan: Plan, key: bytes, codes: Mapping[str, str]) -> bytes:
     job: Mapping[str, Any] = {
         "key": key.hex(),
-        **{f"{name}_source": _source(prefix + name) for name, prefix in _EVERY.items()},
-        "runner_source": "\n".join(_source(name) for name in _PAYLOAD[task.spec.runner]),
         "files": {**task.hidden.test_files, **plan.canaries.files},
         "sealed": plan.sealed,
         "codes": dict(codes),
         "targets": plan.targets,
+        "early": plan.early,
         "canaries": list(plan.canaries.files),
         "canary_tests": len(plan.canaries.expected),
         "args": plan.command.args,
@@ -193,6 +230,13 @@ def _job(task: Task, plan: Plan, key: bytes, codes: Mapping[str, str]) -> bytes:
 
 
 @cache
+def _head(runner: str) -> bytes:
+    """What every run of a runner is told first, whatever its job: the sources, and what to import meanwhile."""
+    head = {name: _source(prefix + name) for name, prefix in _EVERY.items()}
+    head["runner"] = "\n".join(_source(name) for name in _PAYLOAD[runner])
+    return json.dumps({**head, "imports": _IMPORTS.get(runner, ())}).encode("ascii") + b"\n"
+
+
 def _source(name: str) -> str:
     return (Path(__file__).parent / "payload" / f"{name}.py").read_text(encoding="utf-8")
 

@@ -103,6 +103,7 @@ class Run:
                     compat=self.settings.compat,
                     fast_fail=self.settings.fast_fail,
                     shards=self.settings.shards,
+                    prefork=self.settings.prefork == "on",
                     grades=None if self.settings.no_cache else GradeCache.default(),
                     tools=self.tools,
                     judge=self._named("judge"),

@@ -165,6 +165,7 @@ def make_lab(
         compat=conditions.compat,
         fast_fail=conditions.fast_fail,
         shards=conditions.shards,
+        prefork=conditions.prefork == "on",
         grades=None if conditions.no_cache else GradeCache.default(),
         tools=toolset_of(conditions, solver),
         judge=named("judge"),

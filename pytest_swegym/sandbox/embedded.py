@@ -105,7 +105,7 @@ class EmbeddedSandbox:
         call = Call(argv=tuple(argv), env={**self._env, **(env or {})}, cwd=cwd or "/")
         begun = Begun(self._agent, call, head)
         with self._closing:
-            before, self._begun = self._begun, begun
+            before, self._begun = (begun, None) if self._closed else (self._begun, begun)
         if before is not None:
             before.close()
 

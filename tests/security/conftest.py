@@ -127,14 +127,17 @@ def _reward(spec, grade):  # type: ignore[no-untyped-def]
 
 @pytest.fixture(scope="session", params=["bubblewrap", "docker"])
 def lab(request: pytest.FixtureRequest) -> Iterator[Lab]:
-    """A lab on each backend; an absent backend is a skip, or a failure where ``SWEGYM_REQUIRE`` names it."""
+    """A lab on each backend; an absent backend is a skip, or a failure where ``SWEGYM_REQUIRE`` names it.
+
+    ``SWEGYM_PREFORK=on`` attacks a Python that was started ahead of the patch.
+    """
     if request.param == "docker":
         request.getfixturevalue("docker_image")
     backend = make_backend(request.param)
     reason = backend.available()
     if reason is not None:
         (pytest.fail if required(request.param) else pytest.skip)(f"{request.param}: {reason}")
-    lab = Lab(backend)
+    lab = Lab(backend, prefork=os.environ.get("SWEGYM_PREFORK") == "on")
     yield lab
     lab.close()
 

@@ -36,21 +36,25 @@ class Equals:
     def __init__(self, where: "Any", alarm: "Any") -> None:
         self._where, self._alarm = where, alarm
         self._clock = time.perf_counter
-        self._began, self._spent, self._looks = self._clock(), 0.0, 0
+        self._began, self._spent, self._looks, self._next = self._clock(), 0.0, 0, 0.0
         self._known: "Dict[int, Any]" = {}
         self._passed: "Any" = frozenset()
 
     def look(self) -> None:
         """Look for new classes, if there is time: those that a test makes are gone soon."""
         begin = self._clock()
-        if self._looks > LOOKS and self._spent * 30 > begin - self._began:
+        if self._looks > LOOKS and begin < self._next:
             return
         self._looks += 1
-        listed = [each for base in BASES for each in type.__subclasses__(base)]
-        new = [each for each in listed if id(each) not in self._passed]
-        self._passed = frozenset(map(id, listed))
-        self._judge_blind(new)
+        listed: "List[Any]" = []
+        for base in BASES:
+            listed += type.__subclasses__(base)
+        present = frozenset(map(id, listed))
+        if not present <= self._passed:
+            self._judge_blind([each for each in listed if id(each) not in self._passed])
+        self._passed = present
         self._spent += self._clock() - begin
+        self._next = self._began + self._spent * 30
 
     def _judge_blind(self, classes: "List[Any]") -> None:
         for kind, file in self._own(classes):
