@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import threading
+from collections import defaultdict
 from collections.abc import Callable
 from collections.abc import Iterable
 from collections.abc import Iterator
@@ -71,6 +72,7 @@ class DockerBackend:
         self._refused: dict[str, str] = {}
         self.sharing: Sharing | None = None
         self._pythons: dict[str, list[docker_images.Python]] = {}
+        self._looking: defaultdict[str, threading.Lock] = defaultdict(threading.Lock)
 
     def available(self) -> str | None:
         """``None`` if containers can be started here, else the reason and the way out."""
@@ -263,6 +265,8 @@ class DockerBackend:
 
     def _pythons_of(self, image: str) -> list[docker_images.Python]:
         with self._lock:
+            looking = self._looking[image]
+        with looking:  # one look at each image, and different images at the same time
             if image not in self._pythons:
                 snapshot = Snapshot(key=image, backend=self.name, ref={"image": image})
                 container = self._containers.make(Plan(image=image, limits=self._possible(SandboxLimits())))

@@ -75,6 +75,20 @@ def is_running(client: APIClient, container: str) -> bool:
         return bool(client.inspect_container(container)["State"]["Running"])
 
 
+def wait_removed(client: APIClient, container: str, *, seconds: int) -> bool:
+    """Wait until the daemon has removed a container by itself; whether it has."""
+    from docker.errors import APIError
+
+    with suppress(SandboxClosed), daemon_errors(f"waiting for the end of container {container}"):
+        try:
+            client.wait(container, timeout=seconds, condition="removed")
+        except APIError:
+            raise
+        except OSError:  # the time is up
+            return False
+    return True
+
+
 def remove_container(client: APIClient, container: str) -> None:
     """End every process of a container and see it be gone; one that is gone is fine."""
     from docker.errors import APIError

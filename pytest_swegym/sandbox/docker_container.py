@@ -5,11 +5,9 @@ from __future__ import annotations
 import logging
 import secrets
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable
 from collections.abc import Mapping
 from concurrent.futures import Executor
-from concurrent.futures import wait
-from contextlib import contextmanager
 from contextlib import suppress
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
@@ -18,8 +16,10 @@ from pytest_swegym.errors import SandboxClosed
 from pytest_swegym.errors import SandboxError
 from pytest_swegym.sandbox import docker_scripts as scripts
 from pytest_swegym.sandbox.base import SandboxLimits
+from pytest_swegym.sandbox.docker_agents import Agents
 from pytest_swegym.sandbox.docker_client import daemon_errors
 from pytest_swegym.sandbox.docker_client import remove_container
+from pytest_swegym.sandbox.docker_client import wait_removed
 from pytest_swegym.sandbox.docker_exec import Agent
 from pytest_swegym.sandbox.docker_owner import LABEL
 from pytest_swegym.sandbox.docker_owner import OWNER_LABEL
@@ -32,6 +32,11 @@ if TYPE_CHECKING:
 
 
 log = logging.getLogger("pytest_swegym.sandbox")
+
+#: Seconds for sh to answer in a new container on a busy machine, and for one that ends to be gone by itself.
+_START, _GOING = 60.0, 5
+#: Seconds to wait for the first process while it answers somebody else: a new agent takes no longer.
+_TURN = 0.05
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -50,30 +55,31 @@ class Plan:
 
 
 class Container:
-    """A running container whose first process waits on a connection of ours: when we die, so does it.
+    """A running container. Its first process answers our own questions on a connection, with which it ends when we die.
 
-    ``threads`` prepares the agent of the next command while the present one runs, and removes what has ended.
+    ``agents`` are its waiting shells, for the commands of others. ``threads`` see what has ended be gone.
     """
 
     def __init__(self, client: APIClient, plan: Plan, threads: Executor) -> None:
         self.name = f"swegym-{secrets.token_hex(6)}"
+        self.agents = Agents(self._new_agent)
         self._client = client
         self._threads = threads
-        self._held: Stream | None = None
-        # A daemon hangs for ever if a container is paused while a command is starting in it.
-        self._starting = threading.Lock()
-        self._taking = threading.Lock()
+        self._first: Agent | None = None
+        self._asking = threading.Lock()
+        self._lock = threading.Lock()
         self._ended = False
         with daemon_errors(f"starting a container of {plan.image}"):
             try:
                 self._start(plan)
             except BaseException:
+                self._hang_up()
                 self._remove()
                 raise
-        self._next = threads.submit(self._new_agent)
 
     def _start(self, plan: Plan) -> None:
         client = self._client
+        bare = plan.network == "none" and _is_root(client, plan.image)
         made = client.create_container(
             plan.image,
             name=self.name,
@@ -82,10 +88,16 @@ class Container:
             hostname="sandbox",
             labels={LABEL: "1", OWNER_LABEL: own_name()},
             healthcheck={"test": ["NONE"]},
+            # Half of a start goes into what the daemon does for the network called none: see hello().
+            network_disabled=bare,
             host_config=self._host_config(plan),
         )
-        self._held = Stream(client.attach_socket(made["Id"], params={"stdin": 1, "stream": 1}))
+        stream = Stream(client.attach_socket(made["Id"], params={"stdin": 1, "stdout": 1, "stream": 1}))
+        self._first = Agent(stream, lambda: None)
         client.start(made["Id"])
+        mark = secrets.token_hex(8)
+        if self._first.ask(scripts.hello(mark, hosts=bare), mark, timeout=_START) is None:
+            raise SandboxError(f"sh did not start in a container of {plan.image}, or ended at once")
 
     def _host_config(self, plan: Plan) -> Mapping[str, object]:
         from docker.types import LogConfig
@@ -110,55 +122,75 @@ class Container:
 
     @property
     def alive(self) -> bool:
-        """Whether its first process still holds our connection."""
-        return self._held is not None and self._held.receive(0) is None
+        """Whether its first process still holds our connection. For one that nobody uses yet."""
+        return self._first is not None and self._first.waits
 
-    def settle(self) -> None:
-        """Wait until it can take its first command, or has failed."""
-        wait([self._next])
+    def ask(self, text: Callable[[str], str], *, timeout: float) -> tuple[int, int] | None:
+        """Run a text of ours, which ends with the mark that it is given; ``None`` if nothing answers in time.
+
+        Raises :class:`SandboxClosed` if the container has ended.
+        """
+        mark, answer = secrets.token_hex(8), None
+        first = self._first
+        if first is not None and self._asking.acquire(timeout=_TURN):
+            try:
+                answer = first.ask(text(mark), mark, timeout=timeout)
+            finally:
+                self._asking.release()
+        if answer is None:  # busy with another's question, or stopped from inside
+            agent = self.agent()
+            try:
+                answer = agent.ask(text(mark), mark, timeout=timeout)
+            finally:
+                agent.close()
+        return answer
 
     def agent(self) -> Agent:
-        """A waiting sh for one command. Raises :class:`SandboxClosed` if the container has ended."""
-        with self._taking:
+        """A waiting sh for commands; it may be given back to ``agents``.
+
+        Raises :class:`SandboxClosed` if the container has ended.
+        """
+        with self._lock:
             if self._ended:
                 raise SandboxClosed(f"sandbox {self.name} is closed")
-            ready = self._next
-            self._next = self._threads.submit(self._new_agent)
-        return ready.result()
+        return self.agents.take()
 
     def _new_agent(self) -> Agent:
         try:
-            with self._starting:
-                return Agent.start(self._client, self.name)
+            return Agent.start(self._client, self.name)
         except SandboxClosed:
             raise SandboxClosed(f"sandbox {self.name} is gone: closed, or ended from inside") from None
 
-    @contextmanager
-    def quiet(self) -> Iterator[None]:
-        """No command starts meanwhile, so that the daemon may pause the container."""
-        with self._starting:
-            yield
-
     def end(self) -> None:
         """End every process; the container is removed in the background. Twice is fine."""
-        with self._taking:
+        with self._lock:
             if self._ended:
                 return
             self._ended = True
-        if self._held is not None:
-            self._held.close()
+        self._hang_up()
         self._threads.submit(self._finish)
 
+    def _hang_up(self) -> None:
+        """The first process finds the end of its stdin, and everything ends with it."""
+        self.agents.close()
+        if self._first is not None:
+            self._first.close()
+
     def _finish(self) -> None:
-        self._remove()
+        """See it be gone. By itself it goes with less work for the daemon than when it is removed."""
         with suppress(SandboxError):
-            self._next.result().close()
+            if wait_removed(self._client, self.name, seconds=_GOING):
+                return
+        self._remove()
 
     def _remove(self) -> None:
         try:
             remove_container(self._client, self.name)
         except SandboxError:
             log.warning("container %s was not removed; 'swegym sweep' removes it", self.name, exc_info=True)
-        finally:
-            if self._held is not None:
-                self._held.close()
+
+
+def _is_root(client: APIClient, image: str) -> bool:
+    """Whether the commands of an image run as root, who can write to ``/etc``."""
+    user = client.inspect_image(image)["Config"].get("User") or "root"  # type: ignore[no-untyped-call]
+    return user.partition(":")[0] in ("root", "0")

@@ -1,4 +1,4 @@
-"""Commands in a container: each in a waiting sh of its own, which tells its end in its output."""
+"""Commands in a container: each in a waiting sh, which tells its end in its output."""
 
 from __future__ import annotations
 
@@ -32,10 +32,12 @@ _ASK = 1.0
 _DRAIN, _LAST = 0.5, 2.0
 #: Seconds for an agent to start on a busy machine.
 _START = 60.0
+#: Largest stdin, in bytes, that comes with the command: a sh reads slowly, and a pipe holds so much in any case.
+_INLINE = 2**13
 
 
 class Agent:
-    """A waiting sh in a container, reached by its stdin and output. It serves one command, or one kept shell."""
+    """A waiting sh in a container, reached by its stdin and output. It serves commands one by one, or a kept shell."""
 
     def __init__(self, stream: Stream, exit_code: Callable[[], int | None]) -> None:
         self.stream = stream
@@ -100,6 +102,11 @@ class Agent:
             time.sleep(0.005)
         return code
 
+    @property
+    def waits(self) -> bool:
+        """Whether it is still there, and nobody has written on its output."""
+        return self.stream.receive(0) is None
+
     def close(self) -> None:
         """Hang up. Twice is fine."""
         self.stream.close()
@@ -114,6 +121,7 @@ class Run:
         self._mark = secrets.token_hex(8)
         self._parts = {kind: (Marked(self._mark), Capture(output_limit)) for kind in (STDOUT, STDERR)}
         self._code: int | None = None
+        self._inline = False
         self._begin = time.monotonic()
 
     @property
@@ -126,12 +134,20 @@ class Run:
         """Whether the agent lived to tell how the command ended."""
         return self._parts[STDOUT][0].numbers is not None
 
+    @property
+    def clean(self) -> bool:
+        """Whether it is over and left no process behind, so that its agent can serve another command."""
+        return self._inline and self.told and self._parts[STDERR][0].numbers == (0, 0)
+
     def start(self, body: str, stdin: bytes | mmap) -> None:
         """Send the command, and after it all of its stdin."""
-        text = scripts.message(scripts.framed(body, self._mark))
+        given = stdin if isinstance(stdin, bytes) and len(stdin) <= _INLINE and b"\0" not in stdin else None
+        self._inline = given is not None
+        text = scripts.message(scripts.framed(body, self._mark, stdin=given))
         self._begin = time.monotonic()
         self._agent.stream.send(text)
-        self._agent.stream.send(stdin, last=True)
+        if not self._inline:
+            self._agent.stream.send(stdin, last=True)
 
     def wait(self, timeout: float | None) -> bool:
         """Take output until the command is over; ``False`` when the time is up."""

@@ -1,94 +1,213 @@
-"""Containers started ahead of their sandboxes, so that the next fork of a snapshot is there at once."""
+"""Containers started ahead of their sandboxes, as many as are likely to be asked for: a fork is there at once."""
 
 from __future__ import annotations
 
+import logging
 import threading
+import time
 from collections import OrderedDict
+from collections import deque
 from concurrent.futures import Future
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from pytest_swegym.errors import SandboxError
 from pytest_swegym.sandbox.docker_container import Container
 from pytest_swegym.sandbox.docker_container import Plan
+from pytest_swegym.sandbox.docker_demand import Demand
 
 
 if TYPE_CHECKING:
     from docker import APIClient
 
 
-#: Containers that wait at once, one per plan; the one whose plan was used longest ago gives way.
-SIZE = 2
+log = logging.getLogger("pytest_swegym.sandbox")
+
+#: Containers that wait at once, of all plans together; each takes about 5 MiB, most of it the daemon's.
+SIZE = 16
+#: Containers that are made ahead at the same time.
+MAKERS = 2
+#: Seconds after a container was taken in which nothing is done behind its back: it is wanted now.
+QUIET = 0.1
+#: Waiting shells of a container in reserve: an episode's own, one that looks at its files, and one for commands.
+SHELLS = 3
+#: Seconds between two looks at what is no longer wanted.
+_LOOK = 5.0
+
+
+@dataclass(slots=True)
+class _Spare:
+    """A container in reserve, or on its way; ``shells`` says whether it was given as many as it should have."""
+
+    made: Future[Container]
+    shells: bool = False
+
+    @property
+    def ready(self) -> bool:
+        return self.made.done() and self.made.exception() is None
+
+    def drop(self) -> None:
+        """End it, made or not: what it came to is nobody's any more."""
+        self.made.add_done_callback(_end)
+
+
+class _Shelf:
+    """What waits of one plan; it has ``missed`` if the last one who asked for one had to wait."""
+
+    def __init__(self) -> None:
+        self.demand = Demand(SIZE)
+        self.spares: deque[_Spare] = deque()
+        self.missed = False
 
 
 class Pool:
-    """Starts the containers of one daemon, and keeps one in reserve for each of the plans used last."""
+    """Starts the containers of one daemon, and keeps some in reserve for the plans used last. Close it."""
 
     def __init__(self, client: APIClient) -> None:
         self._client = client
-        # A job waits for none but earlier ones, so that the threads never wait for each other.
-        self._threads = ThreadPoolExecutor(max_workers=8, thread_name_prefix="swegym-docker")
-        self._lock = threading.Lock()
-        self._waiting: OrderedDict[Plan, Future[Container]] = OrderedDict()
+        self._makers = ThreadPoolExecutor(MAKERS, thread_name_prefix="swegym-docker-make")
+        self._removers = ThreadPoolExecutor(8, thread_name_prefix="swegym-docker-end")
+        self._changed = threading.Condition()
+        self._shelves: OrderedDict[Plan, _Shelf] = OrderedDict()
+        self._taken = 0.0
+        self._keeper: threading.Thread | None = None
+        self._closed = False
 
     def make(self, plan: Plan) -> Container:
         """A new container of ``plan``."""
-        return Container(self._client, plan, self._threads)
+        return Container(self._client, plan, self._removers)
 
     def take(self, plan: Plan) -> Container:
-        """A container of ``plan``; another is started behind its back, if such a one may be wanted again."""
-        with self._lock:
-            ready = self._waiting.pop(plan, None)
-        container = self._usable(ready) or self.make(plan)
-        if plan.repeatable:
-            self._reserve(plan, container)
-        return container
-
-    def close(self) -> None:
-        """Remove what waits, and see what has ended be gone. Twice is fine."""
-        self.forget()
-        self._threads.shutdown()
+        """A container of ``plan``, one that waited if there is one; more are made ready if it can be wanted again."""
+        if not plan.repeatable:
+            return self.make(plan)
+        with self._changed:
+            known = plan in self._shelves
+            shelf = self._shelves.setdefault(plan, _Shelf())
+            self._shelves.move_to_end(plan)
+            spare = shelf.spares.popleft() if shelf.spares else None
+            shelf.missed = known and not (spare and spare.ready)
+            shelf.demand.note(time.monotonic())
+            self._told()
+        try:
+            return self._usable(spare) or self.make(plan)
+        finally:
+            with self._changed:
+                self._taken = time.monotonic()
+                self._told()
 
     def idle(self) -> set[str]:
         """The names of the containers that wait."""
-        with self._lock:
-            ready = [future for future in self._waiting.values() if future.done() and future.exception() is None]
-        return {future.result().name for future in ready}
+        with self._changed:
+            spares = [spare for shelf in self._shelves.values() for spare in shelf.spares if spare.ready]
+        return {spare.made.result().name for spare in spares}
 
     def forget(self, image: str | None = None) -> None:
         """Give up what waits, of one image or of all: it may be about to go."""
-        with self._lock:
-            plans = [plan for plan in self._waiting if image in (None, plan.image)]
-            waiting = [self._waiting.pop(plan) for plan in plans]
-        for future in waiting:
-            self._drop(future)
+        with self._changed:
+            plans = [plan for plan in self._shelves if image in (None, plan.image)]
+            spares = [spare for plan in plans for spare in self._shelves.pop(plan).spares]
+        for spare in spares:
+            spare.drop()
 
-    def _usable(self, ready: Future[Container] | None) -> Container | None:
+    def close(self) -> None:
+        """Remove what waits, and see what has ended be gone. Twice is fine."""
+        with self._changed:
+            self._closed = True
+            self._changed.notify()
+        if self._keeper is not None:
+            self._keeper.join()
+        self.forget()
+        self._makers.shutdown()
+        self._removers.shutdown()
+
+    def _usable(self, spare: _Spare | None) -> Container | None:
         """The container that waited, unless it could not be made or has ended meanwhile."""
-        if ready is None:
+        if spare is None:
             return None
         with suppress(SandboxError):
-            container = ready.result()
+            container = spare.made.result()
             if container.alive:
                 return container
             container.end()
         return None
 
-    def _reserve(self, plan: Plan, first: Container) -> None:
-        with self._lock:
-            if plan in self._waiting:
-                return
-            self._waiting[plan] = self._threads.submit(self._make_after, first, plan)
-            surplus = [self._waiting.popitem(last=False)[1] for _ in range(len(self._waiting) - SIZE)]
-        for future in surplus:
-            self._threads.submit(self._drop, future)
+    # -- behind the back of those who take ---------------------------------------------------------
 
-    def _make_after(self, first: Container, plan: Plan) -> Container:
-        """A container in reserve, which must not slow down the one that is wanted now."""
-        first.settle()
-        return self.make(plan)
+    def _told(self) -> None:
+        if self._keeper is None and not self._closed:
+            # A daemon thread: a program that ends without close() ends, and its containers with it.
+            self._keeper = threading.Thread(target=self._keep, name="swegym-docker-pool", daemon=True)
+            self._keeper.start()
+        self._changed.notify()
 
-    def _drop(self, future: Future[Container]) -> None:
-        with suppress(SandboxError):
-            future.result().end()
+    def _keep(self) -> None:
+        with suppress(RuntimeError):  # the interpreter is ending, and its threads take no more work
+            while True:
+                with self._changed:
+                    if self._closed:
+                        return
+                    now = time.monotonic()
+                    surplus = self._surplus(now)
+                    spare, pause = (None, 0.0) if surplus else self._wanting(now)
+                    if not surplus and spare is None:
+                        self._changed.wait(pause)
+                for each in surplus:
+                    each.drop()
+                if spare is not None:
+                    self._add_shells(spare.made.result())
+
+    def _surplus(self, now: float) -> list[_Spare]:
+        """Takes away what is no longer worth keeping; the plan used last keeps most."""
+        surplus, left = [], SIZE
+        for plan, shelf in reversed(list(self._shelves.items())):
+            depth = min(shelf.demand.depth(now), left)
+            left -= depth
+            while len(shelf.spares) > depth:
+                surplus.append(shelf.spares.pop())
+            if not shelf.demand.depth(now):
+                del self._shelves[plan]
+        return surplus
+
+    def _wanting(self, now: float) -> tuple[_Spare | None, float]:
+        """Begins to make what is wanted. A spare that is to get more shells, or how long nothing is to be done."""
+        making = sum(not spare.made.done() for shelf in self._shelves.values() for spare in shelf.spares)
+        left, calm = SIZE, QUIET - (now - self._taken)
+        for plan, shelf in reversed(self._shelves.items()):
+            depth = min(shelf.demand.depth(now), left)
+            left -= depth
+            while len(shelf.spares) < depth and making < MAKERS and (calm <= 0 or shelf.missed):
+                made = self._makers.submit(self._reserve, plan)
+                shelf.spares.append(_Spare(made))
+                made.add_done_callback(self._wake)
+                making += 1
+        if calm > 0 or making:
+            return None, calm if calm > 0 else _LOOK
+        bare = (spare for shelf in self._shelves.values() for spare in shelf.spares if spare.ready and not spare.shells)
+        spare = next(bare, None)
+        if spare is not None:
+            spare.shells = True
+        return spare, _LOOK
+
+    def _reserve(self, plan: Plan) -> Container:
+        container = self.make(plan)
+        with suppress(SandboxError):  # whoever takes it will see
+            container.agents.provide(1)
+        return container
+
+    def _wake(self, _: object) -> None:
+        with self._changed:
+            self._changed.notify()
+
+    def _add_shells(self, container: Container) -> None:
+        try:
+            container.agents.provide(SHELLS)
+        except Exception:  # whoever takes it will see, and this thread has others to look after
+            log.debug("container %s got no more shells", container.name, exc_info=True)
+
+
+def _end(made: Future[Container]) -> None:
+    if made.exception() is None:
+        made.result().end()

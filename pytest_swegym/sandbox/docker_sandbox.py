@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import functools
 import mmap
-import secrets
 import tempfile
 import threading
 from collections.abc import Callable
@@ -15,6 +14,7 @@ from types import TracebackType
 from typing import TYPE_CHECKING
 
 from pytest_swegym.errors import SandboxClosed
+from pytest_swegym.errors import SandboxError
 from pytest_swegym.sandbox import docker_scripts as scripts
 from pytest_swegym.sandbox import files
 from pytest_swegym.sandbox.base import OUTPUT_LIMIT
@@ -23,7 +23,6 @@ from pytest_swegym.sandbox.base import ExecResult
 from pytest_swegym.sandbox.base import Snapshot
 from pytest_swegym.sandbox.docker_exec import Agent
 from pytest_swegym.sandbox.docker_exec import Run
-from pytest_swegym.sandbox.docker_shell import OomCounter
 from pytest_swegym.sandbox.docker_shell import ShellChannel
 from pytest_swegym.sandbox.shell import KeptShell
 from pytest_swegym.sandbox.shell import shell_command
@@ -33,8 +32,8 @@ if TYPE_CHECKING:
     from pytest_swegym.sandbox.docker_container import Container
 
 
-#: Seconds for the processes of a command to be found and ended.
-_PATIENCE = 10.0
+#: Seconds for the processes of a command to be found and ended, and for a question to be answered.
+_PATIENCE, _ANSWER = 10.0, 5.0
 
 
 class DockerSandbox:
@@ -56,7 +55,6 @@ class DockerSandbox:
         self._lock = threading.Lock()
         self._closed = False
         self._env = dict(snapshot.env)
-        self._oom = OomCounter(container.agent)
         self._shells: list[KeptShell] = []
 
     @property
@@ -92,8 +90,8 @@ class DockerSandbox:
         if not argv:
             raise ValueError("an empty command")
         agent = self._agent()
+        run = Run(agent, output_limit=output_limit)
         try:
-            run = Run(agent, output_limit=output_limit)
             body = scripts.command(argv, owner=run.owner, env=env, cwd=cwd, env_clear=env_clear, stdin=bool(stdin))
             run.start(body, stdin)
             timed_out = not run.wait(timeout)
@@ -101,10 +99,13 @@ class DockerSandbox:
                 self._do(functools.partial(scripts.end_command, run.owner, run.seconds))
                 run.drain()
             elif not run.told:
-                self._check_alive()
+                self._oom_kills()
             return run.result(timed_out=timed_out)
         finally:
-            agent.close()
+            if run.clean:
+                self.container.agents.give(agent)
+            else:
+                agent.close()
 
     def shell(
         self, *, cwd: str | None = None, env: Mapping[str, str] | None = None, program: str | None = None
@@ -118,7 +119,7 @@ class DockerSandbox:
 
             return ShellChannel(self._agent(), body, self._do)
 
-        shell = KeptShell(start, oom_kills=self._oom.read)
+        shell = KeptShell(start, oom_kills=self._oom_kills)
         with self._lock:
             self._shells.append(shell)
         return shell
@@ -154,25 +155,24 @@ class DockerSandbox:
         if self._closed:
             raise SandboxClosed(f"sandbox {self.id} is closed")
 
-    def _check_alive(self) -> None:
-        """Raise :class:`SandboxClosed` if the container is gone, or on its way."""
-        self.check_open()
-        self._oom.read()
-
     def _agent(self) -> Agent:
         self.check_open()
         return self.container.agent()
 
+    def _oom_kills(self) -> int:
+        """How many processes were killed for memory. Raises :class:`SandboxClosed` if the container is gone."""
+        self.check_open()
+        answer = self.container.ask(scripts.oom_count, timeout=_ANSWER)
+        if answer is None:
+            raise SandboxError("cannot tell whether a process was killed for memory: no answer from the container")
+        return answer[0]
+
     def _do(self, text: Callable[[str], str]) -> None:
         """Run a text that ends processes; when it cannot be done, the whole container is ended."""
-        agent = self._agent()
-        try:
-            mark = secrets.token_hex(8)
-            if agent.ask(text(mark), mark, timeout=_PATIENCE) is None:
-                self.container.end()
-                raise SandboxClosed(f"sandbox {self.id}: its processes did not end, so the container was removed")
-        finally:
-            agent.close()
+        self.check_open()
+        if self.container.ask(text, timeout=_PATIENCE) is None:
+            self.container.end()
+            raise SandboxClosed(f"sandbox {self.id}: its processes did not end, so the container was removed")
 
     def close(self) -> None:
         """End every process and remove what the sandbox wrote. Twice is fine; never raises."""
@@ -181,7 +181,6 @@ class DockerSandbox:
                 return
             self._closed = True
         self.container.end()
-        self._oom.close()
         for shell in self._shells:
             shell.close()
         self._release()

@@ -29,8 +29,19 @@ while read -r _sg_left; do
   eval "$_sg_text"
 done
 """
-#: A container's first process: waits, and everything in the container ends with its stdin.
-MAIN = ("sh", "-c", f'export {OWNER}=idle; exec sh -c "while read -r _; do :; done"')
+#: A container's first process: a waiting sh that runs our own texts alone, and whose stdin everything ends with.
+MAIN = ("sh", "-c", f"export {OWNER}=idle; exec sh -c {shlex.quote(AGENT)}")
+# What the daemon itself writes for a container that it gives a network, or the network called none.
+_HOSTS = """
+127.0.0.1	localhost
+::1	localhost ip6-localhost ip6-loopback
+fe00::0	ip6-localnet
+ff00::0	ip6-mcastprefix
+ff02::1	ip6-allnodes
+ff02::2	ip6-allrouters
+"""
+# Puts that where programs look for it.
+_WRITE_HOSTS = f"{{ printf %s {shlex.quote(_HOSTS.lstrip())} >/etc/hosts; }} 2>/dev/null"
 
 #: Sets ``_sg_kills`` to the number of processes that the kernel killed here for memory (cgroup v2, else v1).
 _OOM_KILLS = """
@@ -110,25 +121,36 @@ def command(
     return "\n".join(lines)
 
 
-def framed(body: str, mark: str) -> str:
-    """``body`` in a subshell; when it is over, the mark and two numbers on stdout and on stderr, then the end.
+def framed(body: str, mark: str, *, stdin: bytes | None = None) -> str:
+    """``body`` in a subshell; when it is over, the mark and two numbers on stdout and on stderr.
 
-    The numbers on stdout are the exit code and how many processes were killed for memory meanwhile.
+    The numbers on stdout are the exit code and how many processes were killed for memory meanwhile. The first one on
+    stderr is 1 if there are processes that were not there before: they may hold our output, so that the agent cannot
+    serve another command. The agent serves no other anyway without ``stdin``, the bytes for the command: whatever is
+    sent afterwards is the command's.
     """
+    feed = "" if not stdin else f"printf %s {shlex.quote(stdin.decode('utf-8', 'surrogateescape'))} | "
     # What sh itself says of a killed child ("Killed") is no output of the command.
     return f"""{_OOM_KILLS}
 _sg_oom
 _sg_before=$_sg_kills
+set -- /proc/[1-9]*
+_sg_there=" $* "
 exec 3>&2 2>/dev/null
-(
+{feed}(
 exec 2>&3 3>&-
 {body}
 )
 _sg_code=$?
 _sg_oom
+_sg_left=0
+for _sg_dir in /proc/[1-9]*; do
+  case $_sg_there in *" $_sg_dir "*) ;; *) _sg_left=1 ;; esac
+done
+exec 2>&3 3>&-
 {tell(mark, '"$_sg_code" "$((_sg_kills - _sg_before))"')}
-{tell(mark)} >&3
-exit"""
+{tell(mark, '"$_sg_left" 0')} >&2
+{"exit" if stdin is None else ""}"""
 
 
 def tell(mark: str, numbers: str = "0 0") -> str:
@@ -142,9 +164,14 @@ def oom_count(mark: str) -> str:
     return f"{_OOM_KILLS}\n_sg_oom\n{tell(mark, '$_sg_kills 0')}"
 
 
+def hello(mark: str, *, hosts: bool) -> str:
+    """What a container's first process is asked first; with ``hosts`` it writes a file that the daemon did not."""
+    return f"{_WRITE_HOSTS if hosts else ''}\n{tell(mark)}"
+
+
 def end_command(owner: str, seconds: float, mark: str) -> str:
     """Ends every process of the command ``owner``, which began ``seconds`` ago: all are stopped, then all killed."""
-    return f"{_find(owner, seconds)}\nkill -KILL $_sg_found\n{tell(mark)}"
+    return f"_sg_spare=\n_sg_young=\n{_find(owner, seconds)}\nkill -KILL $_sg_found\n{tell(mark)}"
 
 
 def interrupt(owner: str, seconds: float, shell: int, mark: str) -> str:
@@ -163,8 +190,7 @@ kill -CONT {shell}
 
 
 def _find(owner: str, seconds: float) -> str:
-    return f"""exec 2>/dev/null
-{_FIND}
+    return f"""{_FIND}
 IFS=' .' read -r _sg_whole _sg_part _sg_rest </proc/uptime
 _sg_found=' '
 _sg_old=' '

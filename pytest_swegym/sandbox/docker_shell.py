@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import functools
 import secrets
-import threading
 import time
 from collections.abc import Callable
 
@@ -75,32 +74,3 @@ class ShellChannel:
     @property
     def _seconds(self) -> float:
         return time.monotonic() - self._begin
-
-
-class OomCounter:
-    """Asks how many processes of a container were killed for memory, over a connection of its own."""
-
-    def __init__(self, start: Callable[[], Agent]) -> None:
-        self._start = start
-        self._lock = threading.Lock()
-        self._agent: Agent | None = None
-
-    def read(self) -> int:
-        """The number so far. Raises :class:`SandboxClosed` if the container is gone."""
-        with self._lock:
-            for _ in range(2):
-                self._agent = self._agent or self._start()
-                mark = secrets.token_hex(8)
-                answer = self._agent.ask(scripts.oom_count(mark), mark, timeout=5.0)
-                if answer is not None:
-                    return answer[0]
-                self._agent.close()  # killed from inside: a new one is asked
-                self._agent = None
-        raise SandboxError("cannot tell whether a process was killed for memory: no answer from the container")
-
-    def close(self) -> None:
-        """Hang up. Twice is fine."""
-        with self._lock:
-            if self._agent is not None:
-                self._agent.close()
-                self._agent = None

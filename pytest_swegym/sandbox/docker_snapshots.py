@@ -67,7 +67,7 @@ def freeze(client: APIClient, container: Container, origin: Snapshot) -> Snapsho
 def _commit(client: APIClient, container: Container, repository: str, tag: str, labels: Mapping[str, str]) -> str:
     # The container's own labels and command are part of what is committed, unless something else is given.
     conf = {"Labels": {owner.LABEL: "1", owner.OWNER_LABEL: "", **labels}, "Entrypoint": [], "Cmd": ["sh"]}
-    with daemon_errors(f"freezing container {container.name}"), container.quiet():
+    with daemon_errors(f"freezing container {container.name}"), container.agents.quiet():
         image: str = client.commit(container.name, repository=repository, tag=tag, conf=conf)["Id"]
     return image
 
