@@ -30,7 +30,7 @@ from pytest_swegym.lab import Prepared
 from pytest_swegym.sandbox.base import Snapshot
 from pytest_swegym.sandbox.scope import Scope
 from pytest_swegym.solvers import Solver
-from pytest_swegym.solvers.answer import check_works
+from pytest_swegym.solvers.answer import blamed
 from pytest_swegym.solvers.answer import checked
 from pytest_swegym.solvers.answer import handed_in
 from pytest_swegym.solvers.answer import salvaged
@@ -171,6 +171,9 @@ class Attempt:
                 return patch
             except SandboxError as error:
                 raise self._blamed(error) from error
+            except SwegymError as error:
+                self._scope.check_host(error)
+                raise
             finally:
                 workspace.close()
 
@@ -179,7 +182,7 @@ class Attempt:
     def grade(self) -> Grade:
         """The verdict of the hidden tests, in a fresh fork that no solver has touched."""
         patch = self.solve()
-        return self._once("grade", lambda: self._grade(patch, self._tree))
+        return self._once("grade", lambda: self._fair(self._grade(patch, self._tree)))
 
     @property
     def tree(self) -> bytes | None:
@@ -261,16 +264,16 @@ class Attempt:
                 return salvaged(self.task.spec, still, fresh)
 
     def _blamed(self, error: SandboxError) -> SwegymError:
-        """Whoever breaks its own sandbox has lost: the machinery is at fault if a fresh one does not work either."""
-        if isinstance(error, SandboxClosed):
-            return SolverError(f"everything in the sandbox was ended from inside: {error}")
+        self._scope.check_host(error)
         prepared = self.checkout()
-        try:
-            with self._lab.workspace(prepared.task.spec, prepared.solving, scope=self._scope) as fresh:
-                check_works(self.task.spec, fresh)
-        except (InfraError, PatchError, OSError):
-            return error
-        return SolverError(f"the solver's sandbox no longer works, as a fresh one does: {error}")
+        given: Any = (prepared.task.spec, prepared.solving)
+        return blamed(error, self.task.spec, lambda: self._lab.workspace(*given, scope=self._scope))
+
+    def _fair(self, grade: Grade) -> Grade:
+        """The grade; one that is not resolved only if the machine held. Raises :class:`HostError`."""
+        if grade.verdict is not Verdict.RESOLVED:
+            self._scope.check_host()
+        return grade
 
     def _grade(self, patch: str, tree: bytes | None) -> Grade:
         prepared = self.checkout()
@@ -280,7 +283,7 @@ class Attempt:
         lab = self._lab
         how: Any = {"fast_fail": lab.fast_fail, "shards": lab.shards}
         key = grades.key(prepared.key, patch, lab.protect, lab.compat, tree=tree_digest(tree), **how)
-        grade, self._cached = grades.get_or_make(key, lambda: self._graded(prepared, patch, tree))
+        grade, self._cached = grades.get_or_make(key, lambda: self._fair(self._graded(prepared, patch, tree)))
         return grade
 
     def _graded(self, prepared: Prepared, patch: str, tree: bytes | None) -> Grade:
@@ -289,7 +292,7 @@ class Attempt:
             try:
                 task = prepared.task
                 space = self._lab.computing(task.spec, prepared.snapshot, self._scope, tests=task)
-                with space as workspace, self._lab.dividing() as shards:
+                with space as workspace, self._lab.dividing(prepared.baseline) as shards:
                     return grade(
                         prepared.task,
                         patch,
@@ -310,6 +313,7 @@ class Attempt:
 
     def _ungradable(self, prepared: Prepared, error: InfraError) -> Grade:
         """An answer must not hide behind an infra error: what the base does not show as well is the answer's doing."""
+        self._scope.check_host(error)
         if isinstance(error, SandboxClosed):
             return Grade(verdict=Verdict.UNRESOLVED, reasons=(f"everything in the sandbox was killed: {error}",))
         if prepared.task.spec.runner == CHECKS and not prepared.task.hidden.checks:

@@ -171,7 +171,7 @@ class Lab:
                     self._holds.pop(name).release()
 
     def prefetch(self, task: Task) -> None:
-        """As :meth:`prepare`, for an attempt that is yet to come. That is told what went wrong, and it is tried once."""
+        """As :meth:`prepare`, for an attempt that is yet to come, and is told what went wrong. Tried once."""
         try:
             self.prepare(task)
         except SwegymError as error:
@@ -306,13 +306,15 @@ class Lab:
             yield workspace
 
     @contextmanager
-    def dividing(self) -> Iterator[int]:
+    def dividing(self, baseline: Baseline) -> Iterator[int]:
         """In how many processes the tests of a grade may run at once; held until it ends."""
         if self.shards:
             yield self.shards
             return
         turns = self.admission.turns
-        with turns.spare(idle_cores(turns.count)) as idle:
+        # A process takes about a second to get to its tests: it is to have as much to do.
+        worth = int(sum(baseline.seconds.values())) - 1
+        with turns.spare(min(worth, idle_cores(turns.count))) as idle:
             yield 1 + idle
 
     def __deepcopy__(self, memo: object) -> Lab:
