@@ -10,6 +10,7 @@ from pytest_swegym.runs.job import Conditions
 from pytest_swegym.runs.job import Done
 from pytest_swegym.runs.job import Job
 from pytest_swegym.runs.library import run
+from pytest_swegym.runs.library import tasks_of
 from pytest_swegym.runs.local import LocalExecutor
 from pytest_swegym.runs.resume import attempt_key
 from pytest_swegym.runs.resume import finished
@@ -33,4 +34,5 @@ __all__ = [
     "finished",
     "row_options",
     "run",
+    "tasks_of",
 ]

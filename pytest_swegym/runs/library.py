@@ -55,7 +55,7 @@ def run(
     loaded = load_for(solver, chosen)
     if loaded.alone:
         raise ConfigError(f"the solver {loaded.name} needs a terminal for itself: run it with pytest")
-    found = list(tasks_of(tasks, chosen, rows))
+    found = list(tasks_of(tasks, rows=rows, conditions=chosen))
     run_id, folder = new_run_id(), None
     if output is not None:
         root = chosen.folder / output
@@ -82,9 +82,16 @@ def run(
 
 
 def tasks_of(
-    tasks: str | Path | Task | Iterable[str | Path | Task], conditions: Conditions, rows: RowOptions | None = None
+    tasks: str | Path | Task | Iterable[str | Path | Task],
+    *,
+    rows: RowOptions | None = None,
+    conditions: Conditions | None = None,
 ) -> Iterator[Task]:
-    """The tasks themselves, and those of files, folders and data sets. Raises :class:`ConfigError`."""
+    """The tasks themselves, and those of files, folders and data sets, as :func:`run` takes them.
+
+    Raises :class:`ConfigError`.
+    """
+    conditions = conditions or Conditions()
     options = rows or RowOptions(offline=conditions.offline)
     for each in [tasks] if isinstance(tasks, (str, Path, Task)) else tasks:
         if isinstance(each, Task):

@@ -5,7 +5,6 @@ from __future__ import annotations
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
-from typing import Any
 
 from pytest_swegym.results import ResultStore
 from pytest_swegym.runs import attempt_key
