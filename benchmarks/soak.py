@@ -12,6 +12,7 @@ import os
 import random
 import resource
 import shutil
+import signal
 import subprocess
 import sys
 import tempfile
@@ -141,6 +142,10 @@ class Soak:
         self.sittings += 1
         done = self._inject(scene, chosen, len(course.expected) // (cuts + 1))
         status = scene.end(seconds=PATIENCE)
+        with (course.folder / "faults.log").open("a") as log:
+            log.write(
+                f"{number}: chosen {[each.name for each in chosen]}, done {[each.name for each in done]}: {status}\n"
+            )
         cut = any(each.cuts for each in done)
         if status is None:
             ledger.violations.append(f"session {number} hung ({', '.join(each.name for each in done)}): {scene.log}")
@@ -225,6 +230,8 @@ def main() -> int:
     parser.add_argument("--keep", action="store_true", help="keep the folder, with the log of every session")
     options = parser.parse_args()
     if INSIDE in os.environ:
+        # A shell starts what it does not wait for with Ctrl-C switched off, and so would all sessions be.
+        signal.signal(signal.SIGINT, signal.default_int_handler)
         return Soak(options, Path(os.environ[INSIDE])).run()
     if os.geteuid() != 0:
         raise SystemExit("it mounts file systems of its own: be root")

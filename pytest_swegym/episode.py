@@ -19,7 +19,6 @@ from pytest_swegym.errors import InfraError
 from pytest_swegym.errors import PatchError
 from pytest_swegym.errors import SandboxClosed
 from pytest_swegym.errors import SandboxError
-from pytest_swegym.errors import SolverError
 from pytest_swegym.errors import SwegymError
 from pytest_swegym.grading import GRADER_VERSION
 from pytest_swegym.grading import grade
@@ -265,9 +264,8 @@ class Attempt:
 
     def _blamed(self, error: SandboxError) -> SwegymError:
         self._scope.check_host(error)
-        prepared = self.checkout()
-        given: Any = (prepared.task.spec, prepared.solving)
-        return blamed(error, self.task.spec, lambda: self._lab.workspace(*given, scope=self._scope))
+        spec, snapshot = self.task.spec, self.checkout().solving
+        return blamed(error, spec, lambda: self._lab.workspace(spec, snapshot, scope=self._scope))
 
     def _fair(self, grade: Grade) -> Grade:
         """The grade; one that is not resolved only if the machine held. Raises :class:`HostError`."""

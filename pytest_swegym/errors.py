@@ -9,6 +9,7 @@
     │   └── ToolError             a tool folder is wrong, or a tool was called wrongly
     ├── InfraError                the machinery failed: never the patch's fault, never counted against it
     │   ├── UnrunnableTask        the row of a task lacks what it needs to run (names what)
+    │   ├── HostError             the machine gave way under a sandbox: full disk, lost layer, ended from outside
     │   ├── SandboxError          a sandbox backend failed
     │   │   ├── SandboxUnavailable    this backend cannot work here (says the way out)
     │   │   └── SandboxClosed         the sandbox is gone (closed, or killed from inside)
@@ -63,6 +64,10 @@ class InfraError(SwegymError):
 
 class UnrunnableTask(InfraError):
     """The row of a task lacks what it needs to run; the message names what, and the way out."""
+
+
+class HostError(InfraError):
+    """The machine gave way under a sandbox: its disk was full, a layer was removed, or it was ended from outside."""
 
 
 class SandboxError(InfraError):

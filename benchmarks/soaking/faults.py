@@ -144,7 +144,7 @@ def fill_output(scene: Scene) -> bool:
 def jump_clock(scene: Scene) -> bool:
     """The time of day jumps, to and fro; the monotonic clock does not, as with settimeofday."""
     for _ in range(3):
-        scene.clock.write_text(scene.rng.choice(["+1d", "-1d", "+400d", "-3h", "+2h", "+0"]) + "\n")
+        scene.set_clock(scene.rng.choice(["+1d", "-1d", "+400d", "-3h", "+2h", "+0"]))
         time.sleep(scene.rng.uniform(0.1, 0.5))
     return True
 

@@ -20,6 +20,7 @@ class Ledger:
         self._course, self._output = course, output
         self._kept: dict[str, str] = {}
         self._damaged: Counter[str] = Counter()
+        self._judged: set[str] = set()
         self.violations: list[str] = []
         self.infra: Counter[str] = Counter()
         self.verdicts: Counter[str] = Counter()
@@ -32,12 +33,16 @@ class Ledger:
     def look(self, *, excuses: list[str], cut: bool) -> None:
         """After a sitting in which this was done to the run; ``cut`` if the session did not come to its end."""
         for key, text in self._records():
+            digest = hashlib.sha256(text).hexdigest()
+            if digest in self._judged:
+                continue
+            self._judged.add(digest)
             try:
                 record = json.loads(text)
             except ValueError:
                 self._complain(f"{key}: a damaged record was left")
                 continue
-            self._judge(key, text, record, excuses)
+            self._judge(key, digest, record, excuses)
         missing = len(self._course.expected) - len(list(self._records()))
         if missing and not cut and not excuses:
             self._complain(f"{missing} attempts have no record after a whole session")
@@ -46,6 +51,9 @@ class Ledger:
         """After a last sitting in which nothing was done to the run."""
         self.look(excuses=[], cut=False)
         records = {key: json.loads(text) for key, text in self._records()}
+        for key, record in records.items():
+            if record["verdict"] == INFRA:
+                self._complain(f"{key}: still an infra error")
         for key in self._course.expected.keys() - records.keys():
             self._complain(f"{key}: lost")
         for key in records.keys() - self._course.expected.keys():
@@ -58,21 +66,19 @@ class Ledger:
         paths = sorted((self._output / "attempts").glob("*/record.json"))
         return [(path.parent.name, path.read_bytes()) for path in paths]
 
-    def _judge(self, key: str, text: bytes, record: dict[str, object], excuses: list[str]) -> None:
-        verdict, digest = str(record["verdict"]), hashlib.sha256(text).hexdigest()
-        before = self._kept.get(key)
+    def _judge(self, key: str, digest: str, record: dict[str, object], excuses: list[str]) -> None:
+        verdict, before = str(record["verdict"]), self._kept.get(key)
         if verdict == INFRA:
             if before is not None:
                 self._complain(f"{key}: a finished result became an infra error")
             reasons = str(record["reasons"])
-            if digest not in self._kept.values():
-                self.infra[", ".join(excuses) or "nothing"] += 1
+            self.infra[", ".join(excuses) or "nothing"] += 1
             if not excuses:
                 self._complain(f"{key}: infra error for no reason: {reasons:.300}")
             return
-        if before is not None and before != digest:
+        if before is not None:
             self._complain(f"{key}: made twice")
-        if before is None and verdict not in self._course.expected.get(key, ()):
+        if verdict not in self._course.expected.get(key, ()):
             wanted = " or ".join(self._course.expected.get(key, ("nothing",)))
             done = ", ".join(excuses) or "nothing"
             said = f"{record['reasons']} {str(record.get('error') or '')[-300:]}"

@@ -27,7 +27,7 @@ class EventLog:
     """Appends events to the file ``path``. Several threads and processes may write to it at the same time: every line
     is written whole and at once, so that a run that is killed leaves a readable file.
 
-    Secrets are left out. Never raises for what the file system says: that is told once, then the file is left alone.
+    Secrets are left out. Never raises for what the file system says: that is told once, and the next event tried anew.
     """
 
     def __init__(self, path: Path) -> None:
@@ -40,13 +40,13 @@ class EventLog:
         told = {name: value for name, value in fields.items() if value is not None}
         line = {"event": event, "time": round(time.time(), 3), **redacted(told)}
         with self._lock:
-            if self._failed:
-                return
             try:
                 self._append(json_line(line))
             except OSError as error:
-                self._failed = True
-                log.warning("%s cannot be written, events are lost from here on: %s", self.path, error)
+                self._opened = False  # half a line may be there
+                if not self._failed:
+                    self._failed = True
+                    log.warning("%s cannot be written, events are lost while that is so: %s", self.path, error)
 
     def _append(self, line: bytes) -> None:
         if not self._opened:

@@ -22,6 +22,7 @@ from pytest_swegym.sandbox.base import OUTPUT_LIMIT
 from pytest_swegym.sandbox.base import READ_LIMIT
 from pytest_swegym.sandbox.base import ExecResult
 from pytest_swegym.sandbox.base import Snapshot
+from pytest_swegym.sandbox.ground import Ground
 from pytest_swegym.sandbox.jail import BASE_ENV
 from pytest_swegym.sandbox.layers import remove_tree
 from pytest_swegym.sandbox.limits import Group
@@ -37,6 +38,8 @@ log = logging.getLogger("pytest_swegym.sandbox")
 
 #: Seconds for a killed command's exit code to arrive.
 _LAST_WORDS = 2.0
+#: Seconds in which a command that ended without a word may turn out to have ended with all the sandbox.
+_LAST_BREATH = 0.3
 
 
 class EmbeddedSandbox:
@@ -66,6 +69,8 @@ class EmbeddedSandbox:
         self._shells: list[KeptShell] = []
         self._begun: Begun | None = None
         self._closed = False
+        self._ground = Ground(snapshot.ref["layers"], self.upper)
+        self._trouble = ""
         self._env = {**BASE_ENV, **snapshot.env}
 
     @property
@@ -143,7 +148,7 @@ class EmbeddedSandbox:
             if timed_out:
                 self._agent.end(job.number)
                 streams.follow(time.monotonic() + _LAST_WORDS)
-            if streams.code is None and not timed_out and self._agent.ended:
+            if streams.code is None and not timed_out and self._agent.jailed.ends(_LAST_BREATH):
                 raise SandboxClosed(f"sandbox {self.id} ended while the command ran: closed, or killed from inside")
             return ExecResult(
                 exit_code=137 if streams.code is None else streams.code,
@@ -211,6 +216,13 @@ class EmbeddedSandbox:
         """Kill every process inside, without waiting until they are gone; ``close`` has still to be called."""
         self._agent.jailed.kill()
 
+    def trouble(self) -> str:
+        """What of the machine gave way under it; see :class:`~pytest_swegym.sandbox.scope.Witness`."""
+        if not self._closed and not self._trouble:
+            killed = self._agent.jailed.killed and not self._group.oom_kills()
+            self._trouble = "the sandbox was ended from outside" if killed else self._ground.trouble()
+        return self._trouble
+
     def end(self) -> None:
         """End every process inside; what was written stays until ``close``."""
         self._agent.jailed.close()
@@ -222,6 +234,7 @@ class EmbeddedSandbox:
         with self._closing:
             if self._closed:
                 return
+            self.trouble()
             self._closed = True
             # So that the end of the processes waits for no disk.
             files = self._agent.jailed.files()

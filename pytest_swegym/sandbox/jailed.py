@@ -103,6 +103,16 @@ class Jailed:
         with self._lock:
             return self._closed or _broken(self.control, 0)
 
+    def ends(self, seconds: float) -> bool:
+        """Whether everything inside is gone, or is within so many seconds: its processes go one after the other."""
+        return self.ended or _broken(self.control, seconds)
+
+    @property
+    def killed(self) -> bool:
+        """Whether somebody outside ended it: a signal from inside does not reach the outermost process."""
+        with self._lock:
+            return not self._closed and (self._process.poll() or 0) < 0
+
     def kill(self) -> None:
         """Kill everything inside, without waiting until it is gone."""
         # The first process of a PID namespace takes all others with it, and is gone only after the last of them.

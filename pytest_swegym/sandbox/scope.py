@@ -7,9 +7,23 @@ import weakref
 from collections.abc import Callable
 from collections.abc import Iterator
 from contextlib import contextmanager
+from typing import Protocol
+from typing import runtime_checkable
 
+from pytest_swegym.errors import HostError
 from pytest_swegym.errors import SandboxClosed
 from pytest_swegym.sandbox.base import Sandbox
+
+
+@runtime_checkable
+class Witness(Protocol):
+    """What a sandbox offers besides, so that no answer is blamed for what the machine did."""
+
+    def trouble(self) -> str:
+        """What gave way since it started that nothing inside can be blamed for: it was ended from outside, the disk
+        was full, a layer was removed. Empty if nothing did. It is remembered when the sandbox is closed.
+        """
+        ...
 
 
 class Scope:
@@ -20,6 +34,7 @@ class Scope:
         self._sandboxes: dict[int, Callable[[], Sandbox | None]] = {}
         self._calls: dict[int, Callable[[], None]] = {}
         self._closed = False
+        self._trouble = ""
 
     @property
     def closed(self) -> bool:
@@ -30,9 +45,25 @@ class Scope:
         if self._closed:
             raise SandboxClosed("the attempt was cancelled")
 
+    def trouble(self) -> str:
+        """What of the machine gave way under a sandbox of the attempt, the first that did; empty if none."""
+        with self._lock:
+            finders = [] if self._trouble else list(self._sandboxes.values())
+        sandboxes: list[object] = [find() for find in finders]
+        told = (sandbox.trouble() for sandbox in sandboxes if isinstance(sandbox, Witness))
+        self._trouble = self._trouble or next(filter(None, told), "")
+        return self._trouble
+
+    def check_host(self, error: BaseException | None = None) -> None:
+        """Raises :class:`HostError` if the machine gave way under the attempt: then its end says nothing about it."""
+        trouble = self.trouble()
+        if trouble:
+            raise HostError(trouble) from error
+
     def start(self, make: Callable[[], Sandbox]) -> Sandbox:
         """The sandbox that ``make`` starts, which belongs here. Raises :class:`SandboxClosed`, or as ``make``."""
         self.check()
+        self.trouble()  # of those that will be forgotten
         sandbox = make()
         with self._lock:
             if not self._closed:
@@ -77,4 +108,4 @@ class Scope:
                 sandbox.close()
 
 
-__all__ = ["Scope"]
+__all__ = ["Scope", "Witness"]

@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import hashlib
 import logging
+from collections.abc import Callable
 
+from pytest_swegym.errors import InfraError
 from pytest_swegym.errors import PatchError
 from pytest_swegym.errors import SandboxClosed
 from pytest_swegym.errors import SandboxError
 from pytest_swegym.errors import SolverError
+from pytest_swegym.errors import SwegymError
 from pytest_swegym.sandbox.base import HOME
 from pytest_swegym.task import TaskSpec
 from pytest_swegym.workspace import Workspace
@@ -55,6 +58,18 @@ def salvaged(spec: TaskSpec, workspace: Workspace, fresh: Workspace) -> tuple[st
         raise
     except SandboxError as error:
         raise PatchError(f"what was left cannot be read: {error}") from error
+
+
+def blamed(error: SandboxError, spec: TaskSpec, start: Callable[[], Workspace]) -> SwegymError:
+    """Whoever breaks its own sandbox has lost: the machinery is at fault if one that ``start`` makes fails as well."""
+    if isinstance(error, SandboxClosed):
+        return SolverError(f"everything in the sandbox was ended from inside: {error}")
+    try:
+        with start() as fresh:
+            check_works(spec, fresh)
+    except (InfraError, PatchError, OSError):
+        return error
+    return SolverError(f"the solver's sandbox no longer works, as a fresh one does: {error}")
 
 
 def check_works(spec: TaskSpec, workspace: Workspace) -> None:

@@ -1,0 +1,96 @@
+"""What a sandbox stands on, and whether it gave way: no program inside is to blame for that."""
+
+from __future__ import annotations
+
+import os
+import threading
+import time
+from collections.abc import Iterable
+from pathlib import Path
+
+from pytest_swegym._support.paths import cache_dir
+from pytest_swegym._support.paths import size_of
+from pytest_swegym.sandbox.layers import layers_dir
+
+
+#: Bytes and files below which a disk counts as full.
+_FULL_BYTES, _FULL_FILES = 2**20, 16
+#: Seconds between two looks at a disk.
+_LOOK = 0.1
+#: Seconds that a sandbox has taken at most to start.
+_START = 5.0
+#: Bytes from which on a sandbox's own files had a part in filling the disk.
+_OWN = 256 * 2**20
+_watches: dict[int, _Watch] = {}
+_lock = threading.Lock()
+
+
+class Ground:
+    """The layers below one sandbox, and the disk that its own ``files`` lie on, from now on."""
+
+    def __init__(self, layers: Iterable[str], files: Path) -> None:
+        # An overlay that was mounted on a full disk stays read-only.
+        self._began = time.monotonic() - _START
+        self._files = files
+        # Temporary snapshots are renamed as they are merged; nobody else removes them.
+        saved = layers_dir()
+        self._layers = {layer: _identity(layer) for layer in layers if Path(layer).parent.parent == saved}
+        self._watch = _watch(files)
+
+    def trouble(self) -> str:
+        """What gave way since it began; empty if nothing did, or if the sandbox itself filled the disk."""
+        for layer, identity in self._layers.items():
+            if _identity(layer) != identity:
+                return f"a layer under the sandbox was removed: {layer}"
+        if self._watch.full_since(self._began) and size_of(self._files) < _OWN:
+            return f"the disk of {cache_dir()} was full; 'swegym disk --prune' removes what is not in use"
+        return ""
+
+
+class _Watch:
+    """Remembers when one disk was full: what was written then is lost, even if there is room again."""
+
+    def __init__(self, place: Path) -> None:
+        self._place = place
+        self._last = -1.0
+        self.alive = True
+        threading.Thread(target=self._look_on, name="swegym-disk", daemon=True).start()
+
+    def full_since(self, moment: float) -> bool:
+        self._look()
+        return self._last >= moment
+
+    def _look(self) -> bool:
+        """Whether the disk is still there."""
+        try:
+            found = os.statvfs(self._place)
+        except OSError:
+            return False
+        # What is reserved for root may be used up by root, inside too.
+        blocks, files = (found.f_bfree, found.f_ffree) if os.geteuid() == 0 else (found.f_bavail, found.f_favail)
+        if blocks * found.f_frsize < _FULL_BYTES or (found.f_files and files < _FULL_FILES):
+            self._last = time.monotonic()
+        return True
+
+    def _look_on(self) -> None:
+        while self._look():
+            time.sleep(_LOOK)
+        self.alive = False
+
+
+def _watch(files: Path) -> _Watch:
+    """The one watch of a disk in this process."""
+    place = files.parents[2]
+    device = place.stat().st_dev
+    with _lock:
+        if device not in _watches or not _watches[device].alive:
+            _watches[device] = _Watch(place)
+        return _watches[device]
+
+
+def _identity(layer: str) -> tuple[int, int] | None:
+    try:
+        found = os.stat(layer)
+    except OSError:
+        return None
+    return found.st_dev, found.st_ino
