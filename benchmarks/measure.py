@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import json
 import os
 import platform
 import statistics
 import time
 from collections.abc import Callable
+from dataclasses import asdict
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -46,6 +48,13 @@ def show(figures: list[Figure]) -> list[Figure]:
         text = f"{each.median:,.{digits}f} {each.unit}"
         print(f"{each.name:80} {text:>16} ± {each.spread:,.{digits}f}  ({each.runs} runs)", flush=True)
     return figures
+
+
+def write(figures: list[Figure], out: Path | None, **more: object) -> None:
+    """The figures and the machine as JSON, for charts and tables; nothing without ``out``."""
+    if out is not None:
+        report = {"machine": machine(), **more, "figures": [asdict(each) for each in figures]}
+        out.write_text(json.dumps(report, indent=1) + "\n")
 
 
 def memory_of_tree(pid: int) -> float:

@@ -36,7 +36,7 @@ class Player:
     def pid(self) -> int:
         return self._process.pid
 
-    def ask(self, op: str, *, within: float = 300, **arguments: Any) -> dict[str, Any]:
+    def ask(self, op: str, *, within: float = 120, **arguments: Any) -> dict[str, Any]:
         """Give an order and wait for what comes of it. Raises :class:`Failed`."""
         assert self._process.stdin is not None
         assert self._process.stdout is not None
@@ -46,6 +46,7 @@ class Player:
         except BrokenPipeError:
             raise Failed(f"it ended: {self._last_words()}") from None
         if not select.select([self._process.stdout], [], [], within)[0]:
+            self.kill()  # what it would say later is no answer to the next order
             raise Failed(f"{op}: no answer in {within:.0f} s")
         line = self._process.stdout.readline()
         if not line:

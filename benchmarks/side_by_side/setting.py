@@ -52,6 +52,8 @@ class Setting:
 
     def __exit__(self, *_: object) -> None:
         for image in self._images:
+            for container in self._client.api.containers(all=True, filters={"ancestor": image}):
+                self._client.api.remove_container(container["Id"], force=True)
             self._client.images.remove(image, force=True)
         shutil.rmtree(self.folder, ignore_errors=True)
 

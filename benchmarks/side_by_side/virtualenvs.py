@@ -13,7 +13,8 @@ from pytest_swegym._support.paths import cache_dir
 REQUIREMENTS = {
     "docker": ("docker>=7.1",),
     "mini": ("mini-swe-agent>=2.4",),
-    "swerex": ("swe-rex>=1.4",),
+    # It imports aiohttp without asking for it.
+    "swerex": ("swe-rex>=1.4", "aiohttp>=3.9"),
     "inspect": ("inspect-ai>=0.3.200",),
     "swebench": ("swebench>=5.0",),
 }
