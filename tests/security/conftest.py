@@ -7,6 +7,7 @@ import subprocess
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 from attacks import CASES
@@ -24,6 +25,7 @@ from pytest_swegym.lab import Prepared
 from pytest_swegym.sandbox import make_backend
 from pytest_swegym.sandbox.registry import required
 from pytest_swegym.task import AttemptRecord
+from pytest_swegym.task import Grade
 from pytest_swegym.task import Task
 from pytest_swegym.task.files import load_tasks
 
@@ -112,8 +114,11 @@ class Target:
 
     def log(self, patch: str) -> str:
         """What the graded process printed."""
+        return self.grade(patch).log.decode()
+
+    def grade(self, patch: str, **options: Any) -> Grade:
         with self.workspace() as workspace:
-            return grade(self.prepared.task, patch, workspace, baseline=self.prepared.baseline).log.decode()
+            return grade(self.prepared.task, patch, workspace, baseline=self.prepared.baseline, **options)
 
     def _git(self, *arguments: str) -> str:
         env = {"PATH": os.environ["PATH"], "GIT_CONFIG_GLOBAL": "/dev/null", "GIT_CONFIG_NOSYSTEM": "1"}

@@ -34,6 +34,16 @@ def test_attack_is_worth_nothing(targets: Any, attack: Attack) -> None:
     assert set(attack.put_back) <= set(record.protected)
 
 
+@pytest.mark.parametrize("lab", ["bubblewrap"], indirect=True)
+@pytest.mark.parametrize("attack", {each.family: each for each in ATTACKS}.values(), ids=lambda attack: attack.family)
+def test_attack_is_worth_nothing_where_a_grade_may_end_early(targets: Any, attack: Attack) -> None:
+    target = targets[attack.runner]
+    whole, early = (target.grade(target.patch(attack), fast_fail=fast_fail) for fast_fail in (False, True))
+    assert early.verdict is whole.verdict, (early.verdict, early.reasons)
+    assert not early.resolved
+    assert attack.words in "\n".join(early.reasons)
+
+
 @pytest.mark.parametrize("attack", OPEN, ids=lambda attack: attack.name)
 def test_what_remains_open(targets: Any, attack: Attack) -> None:
     """Known, and written down in docs/threat-model.md: whoever closes one of these moves it up to the attacks."""
