@@ -101,6 +101,7 @@ class Threads:
                 key, call = found
                 self._running.add(key)
                 self._prepared.add(call.thing)
+                self._changed.notify_all()  # there may be time to prepare now
             self._thread(f"swegym-{key}", self._work, call, leave)
 
     def _wait(self, until: Callable[[], bool]) -> bool:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import logging
 import os
 import re
 import subprocess
@@ -158,28 +159,46 @@ def test_a_snippet_of_the_page_runs(number: int, capsys: pytest.CaptureFixture[s
     assert printed == PRINTED[number]
 
 
+def test_the_next_task_is_prepared_while_an_attempt_runs(
+    make_task: Callable[..., Task], conditions: Conditions, caplog: pytest.LogCaptureFixture
+) -> None:
+    first, second = (make_task(instance_id=f"calc-{name}-{os.getpid()}") for name in ("first", "second"))
+    said = f"measuring the baseline of {second.id}"
+
+    def solve(task: Any, workspace: Workspace) -> None:
+        for _ in range(3000):
+            if said in caplog.text or task.instance_id == second.id:
+                return gold(task, workspace)
+            threading.Event().wait(0.02)
+        raise AssertionError("the second task was not prepared")
+
+    with caplog.at_level(logging.INFO), runs.run([first, second], solve, conditions=conditions) as rollouts:
+        assert [(done.record.instance_id, done.record.resolved) for done in rollouts] == [
+            (first.id, True),
+            (second.id, True),
+        ]
+    assert caplog.text.count(said) == 1
+
+
 TWICE = """
 import logging, sys
 from pytest_swegym import runs
 logging.basicConfig(level=logging.INFO, format="%(message)s", stream=sys.stdout)
-with runs.run("tasks.jsonl", "gold", jobs=2, conditions=runs.Conditions(sandbox="bubblewrap")) as rollouts:
+rows = runs.row_options(filters=["*__[12]"])
+with runs.run("curriculum", "empty", jobs=2, rows=rows, conditions=runs.Conditions(sandbox="bubblewrap")) as rollouts:
     print(*(done.record.verdict.value for done in rollouts))
 """
 
 
 @pytest.mark.usefixtures("conditions")
-def test_what_two_processes_want_is_prepared_once(
-    make_task: Callable[..., Task], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    rows = [make_task().to_dict(), make_task(instance_id="calc-2").to_dict()]
-    (tmp_path / "tasks.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
+def test_what_two_processes_want_is_prepared_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("SWEGYM_CACHE", str(tmp_path / "cache"))
     command = [sys.executable, "-c", TWICE]
     both = [subprocess.Popen(command, cwd=tmp_path, stdout=subprocess.PIPE, text=True) for _ in range(2)]
     said = [process.communicate(timeout=300)[0] for process in both]
-    assert [text.splitlines()[-1] for text in said] == ["resolved resolved"] * 2
+    assert [text.splitlines()[-1] for text in said] == ["unresolved unresolved"] * 2
     # One environment and one repository for both tasks, and a baseline for each.
-    for what, times in (("building the environment", 1), ("preparing calc", 1), ("measuring the baseline", 2)):
+    for what, times in (("building the environment", 1), ("preparing curriculum", 1), ("measuring the baseline", 2)):
         assert "".join(said).count(what) == times, "".join(said)
 
 
