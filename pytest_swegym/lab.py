@@ -105,7 +105,6 @@ class Lab:
     ) -> None:
         self.backend = backend
         self.tools = tools
-        self.judge = judge
         self._check_writer = check_writer
         self.protect = protect
         self.compat = compat
@@ -121,6 +120,7 @@ class Lab:
         self._disk = disk or Disk([backend], None)
         self.admission = admission or Admission()
         self.admission.make_room = self._disk.make_room
+        self.judge = judge and self.admission.turns.lent(judge)
         self._holds: dict[str, _Hold] = {}
         self._locks: defaultdict[str, threading.Lock] = defaultdict(threading.Lock)
 

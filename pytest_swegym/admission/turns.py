@@ -5,12 +5,19 @@ from __future__ import annotations
 import threading
 import time
 from collections import deque
+from collections.abc import Callable
 from collections.abc import Iterator
 from contextlib import contextmanager
 from contextlib import nullcontext
+from typing import ParamSpec
+from typing import TypeVar
 
 from pytest_swegym.errors import SandboxClosed
 from pytest_swegym.sandbox.scope import Scope
+
+
+P = ParamSpec("P")
+R = TypeVar("R")
 
 
 class Turns:
@@ -47,12 +54,27 @@ class Turns:
     def spare(self, most: int) -> Iterator[int]:
         """Up to ``most`` slots that nobody waits for, and how many these are: none is waited for."""
         with self._lock:
-            found = 0 if self._waiting or self._closed else min(max(0, most), self._free)
+            found = 0 if self._waiting or self._closed else max(0, min(most, self._free))
             self._free -= found
         try:
             yield found
         finally:
             self._give(found)
+
+    def lent(self, call: Callable[P, R]) -> Callable[P, R]:
+        """``call``, which waits for somebody else: a slot that its caller holds is for others meanwhile.
+
+        It raises :class:`SandboxClosed` besides, if the run is over when the slot is wanted back.
+        """
+
+        def calling(*given: P.args, **named: P.kwargs) -> R:
+            self._give(1)
+            try:
+                return call(*given, **named)
+            finally:
+                self._enter(None, over=-1)
+
+        return calling
 
     def close(self) -> None:
         """Nobody gets a slot any more; who waits for one is told."""
@@ -62,10 +84,11 @@ class Turns:
         for ticket in waiting:
             ticket.set()
 
-    def _enter(self, scope: Scope | None) -> None:
+    def _enter(self, scope: Scope | None, *, over: int = 0) -> None:
+        """Wait for a slot; so many are ``over`` if there will be none."""
         ticket = threading.Event()
         with self._lock:
-            if self._free and not self._waiting and not self._closed:
+            if self._free > 0 and not self._waiting and not self._closed:
                 self._free -= 1
                 return
             self._waiting.append(ticket)
@@ -77,12 +100,13 @@ class Turns:
             if ticket not in self._waiting:
                 return  # whoever left has handed its slot over
             self._waiting.remove(ticket)
+            self._free += over
         raise SandboxClosed("the attempt was cancelled while it waited for a core")
 
     def _give(self, count: int) -> None:
         with self._lock:
             self._free += count
-            while self._free and self._waiting and not self._closed:
+            while self._free > 0 and self._waiting and not self._closed:
                 self._free -= 1
                 self._waiting.popleft().set()
 

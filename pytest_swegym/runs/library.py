@@ -28,6 +28,9 @@ from pytest_swegym.task import Task
 #: Executors by name.
 EXECUTORS = {"local": "pytest_swegym.runs.local:LocalExecutor", "ray": "pytest_swegym.runs.ray:RayExecutor"}
 
+#: Finished attempts that may wait where nobody says how many run.
+BACKLOG = 64
+
 
 def run(
     tasks: str | Path | Task | Iterable[str | Path | Task],
@@ -64,7 +67,7 @@ def run(
         folder.begin(
             len(found) * attempts, {"solver": loaded.name, "jobs": jobs, "attempts": attempts, **_told(chosen)}
         )
-    ledger = Ledger(jobs if backlog is None else backlog, folder)
+    ledger = Ledger((jobs or BACKLOG) if backlog is None else backlog, folder)
     make = load(EXECUTORS.get(executor, executor), what="executor") if isinstance(executor, str) else executor
     place = folder.store.folder if folder is not None else None
     terms = Terms(

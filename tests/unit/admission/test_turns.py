@@ -104,3 +104,26 @@ def test_spare_ones_are_those_that_nobody_waits_for() -> None:
     assert order == [1]
     with turns.spare(2) as extra:
         assert extra == 2
+
+
+def test_slot_of_who_waits_for_a_model_is_for_others_meanwhile() -> None:
+    turns, order = Turns(1), list[int]()
+
+    def ask(question: str) -> str:
+        asking(turns, 1, order).join(30)
+        return question.upper()
+
+    with turns.take():
+        assert turns.lent(ask)("why") == "WHY"
+        assert order == [1]
+        with turns.spare(1) as none:
+            assert none == 0
+    with turns.spare(5) as all_of_it:
+        assert all_of_it == 1
+
+
+def test_slot_that_cannot_be_had_back_is_not_given_back_twice() -> None:
+    turns = Turns(1)
+    with pytest.raises(SandboxClosed), turns.take():
+        turns.lent(turns.close)()
+    assert turns._free == 1
