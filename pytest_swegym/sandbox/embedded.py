@@ -223,6 +223,11 @@ class EmbeddedSandbox:
             self._trouble = "the sandbox was ended from outside" if killed else self._ground.trouble()
         return self._trouble
 
+    @property
+    def guilty(self) -> bool:
+        """Whether it filled the disk itself; see :class:`~pytest_swegym.sandbox.scope.Witness`."""
+        return self._ground.guilty
+
     def end(self) -> None:
         """End every process inside; what was written stays until ``close``."""
         self._agent.jailed.close()

@@ -36,15 +36,18 @@ class Ground:
         saved = layers_dir()
         self._layers = {layer: _identity(layer) for layer in layers if Path(layer).parent.parent == saved}
         self._watch = _watch(files)
+        #: Whether the sandbox itself had a part in filling the disk.
+        self.guilty = False
 
     def trouble(self) -> str:
-        """What gave way since it began; empty if nothing did, or if the sandbox itself filled the disk."""
+        """What gave way since it began; empty if nothing did, or if it is ``guilty``."""
         for layer, identity in self._layers.items():
             if _identity(layer) != identity:
                 return f"a layer under the sandbox was removed: {layer}"
-        if self._watch.full_since(self._began) and size_of(self._files) < _OWN:
-            return f"the disk of {cache_dir()} was full; 'swegym disk --prune' removes what is not in use"
-        return ""
+        if not self._watch.full_since(self._began):
+            return ""
+        self.guilty = self.guilty or size_of(self._files) >= _OWN
+        return "" if self.guilty else f"the disk of {cache_dir()} was full; 'swegym disk --prune' makes room"
 
 
 class _Watch:

@@ -25,6 +25,11 @@ class Witness(Protocol):
         """
         ...
 
+    @property
+    def guilty(self) -> bool:
+        """Whether :meth:`trouble` found that it filled the disk itself."""
+        ...
+
 
 class Scope:
     """The sandboxes that were started for an attempt. Closed, they end, and none is started any more."""
@@ -35,6 +40,7 @@ class Scope:
         self._calls: dict[int, Callable[[], None]] = {}
         self._closed = False
         self._trouble = ""
+        self._guilty = False
 
     @property
     def closed(self) -> bool:
@@ -46,13 +52,14 @@ class Scope:
             raise SandboxClosed("the attempt was cancelled")
 
     def trouble(self) -> str:
-        """What of the machine gave way under a sandbox of the attempt, the first that did; empty if none."""
+        """What of the machine gave way under a sandbox of the attempt; empty if nothing did, or by its own doing."""
         with self._lock:
-            finders = [] if self._trouble else list(self._sandboxes.values())
-        sandboxes: list[object] = [find() for find in finders]
-        told = (sandbox.trouble() for sandbox in sandboxes if isinstance(sandbox, Witness))
-        self._trouble = self._trouble or next(filter(None, told), "")
-        return self._trouble
+            sandboxes: list[object] = [find() for find in self._sandboxes.values()]
+        for sandbox in sandboxes:
+            if isinstance(sandbox, Witness):
+                self._trouble = self._trouble or sandbox.trouble()
+                self._guilty = self._guilty or sandbox.guilty
+        return "" if self._guilty else self._trouble
 
     def check_host(self, error: BaseException | None = None) -> None:
         """Raises :class:`HostError` if the machine gave way under the attempt: then its end says nothing about it."""

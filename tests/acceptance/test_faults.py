@@ -87,28 +87,6 @@ def fill(disk: Path) -> Path:
     return filler
 
 
-def test_a_full_disk_is_no_wrong_answer(disk: Path, small: Lab, echo: Task) -> None:
-    def solve(task: TaskSpec, workspace: Workspace) -> None:
-        filler = fill(disk)
-        with suppress(SwegymError):
-            answer(workspace)
-        filler.unlink()  # there is room again when the answer is looked at
-
-    assert solved(small, echo, lambda task, workspace: answer(workspace)).verdict is Verdict.RESOLVED
-    record = solved(small, echo, solve)
-    assert (record.verdict, record.reward) == (Verdict.INFRA_ERROR, None)
-    assert "was full" in record.reasons[0]
-
-
-def test_whoever_fills_the_disk_answers_for_it(disk: Path, small: Lab, echo: Task) -> None:
-    def solve(task: TaskSpec, workspace: Workspace) -> None:
-        workspace.run("cat /dev/zero > flood; echo echo yes > answer.sh; rm flood")
-        workspace.run(f"head -c {300 << 20} /dev/zero > /tmp/kept")
-
-    record = solved(small, echo, solve)
-    assert record.verdict in (Verdict.INVALID_PATCH, Verdict.UNRESOLVED), record.reasons
-
-
 def test_a_sandbox_that_was_ended_from_outside_is_no_wrong_answer(small: Lab, echo: Task) -> None:
     def solve(task: TaskSpec, workspace: Workspace) -> None:
         os.kill(_outermost(), signal.SIGKILL)
@@ -139,6 +117,29 @@ def test_a_layer_that_goes_is_no_wrong_answer(disk: Path, small: Lab, echo: Task
         assert solved(again, echo, lambda task, workspace: answer(workspace)).verdict is Verdict.RESOLVED
     finally:
         again.close()
+
+
+# The last ones: for some seconds a disk that was full excuses others.
+def test_a_full_disk_is_no_wrong_answer(disk: Path, small: Lab, echo: Task) -> None:
+    def solve(task: TaskSpec, workspace: Workspace) -> None:
+        filler = fill(disk)
+        with suppress(SwegymError):
+            answer(workspace)
+        filler.unlink()  # there is room again when the answer is looked at
+
+    assert solved(small, echo, lambda task, workspace: answer(workspace)).verdict is Verdict.RESOLVED
+    record = solved(small, echo, solve)
+    assert (record.verdict, record.reward) == (Verdict.INFRA_ERROR, None)
+    assert "was full" in record.reasons[0]
+
+
+def test_whoever_fills_the_disk_answers_for_it(disk: Path, small: Lab, echo: Task) -> None:
+    def solve(task: TaskSpec, workspace: Workspace) -> None:
+        workspace.run("cat /dev/zero > flood; echo echo yes > answer.sh; rm flood")
+        workspace.run(f"head -c {300 << 20} /dev/zero > /tmp/kept")
+
+    record = solved(small, echo, solve)
+    assert record.verdict in (Verdict.INVALID_PATCH, Verdict.UNRESOLVED), record.reasons
 
 
 def _outermost() -> int:
