@@ -6,9 +6,10 @@ from typing import Any
 
 import pytest
 
-from pytest_swegym.grading import grade
+from pytest_swegym.grading.shards import divide
 from pytest_swegym.task import Outcome
 from pytest_swegym.task import Verdict
+from pytest_swegym.workspace import Workspace
 
 
 LIBRARY = {
@@ -181,8 +182,9 @@ def test_what_ends_early_and_tells_no_loss_is_decided_by_a_whole_run(make_bench:
     assert "the test process ended before its tests did" in graded.reasons[0]
 
 
-@pytest.mark.parametrize("python", ["3.6", "3.13"])
-@pytest.mark.parametrize("command", ["python -m unittest", "python -m unittest discover -s tests -t ."])
+@pytest.mark.parametrize(
+    ("python", "command"), [("3.6", "python -m unittest discover -s tests -t ."), ("3.13", "python -m unittest")]
+)
 def test_unittest_ends_when_it_is_decided(make_bench: Any, needs_python: Any, python: str, command: str) -> None:
     needs_python(python)
     base = {"pkg/__init__.py": LIBRARY["pkg/__init__.py"], "tests/__init__.py": "", "tests/test_a.py": MORE}
@@ -207,10 +209,12 @@ def test_shards_resolve_what_a_whole_run_does_and_lose_nothing_else(make_bench: 
     }
     assert (parts.fail_to_pass, parts.pass_to_pass) == (whole.fail_to_pass, whole.pass_to_pass)
     assert parts.log.count(b"test session starts") == 3
-    for patch in (NOT_FIXED, BREAKS):
-        whole, parts = bench.grade(patch), bench.grade(patch, shards=2)
-        assert parts.log.count(b"test session starts") == 1
-        assert (parts.verdict, parts.reasons) == (whole.verdict, whole.reasons)
+    lost = bench.grade(BREAKS, shards=2)
+    assert lost.log.count(b"test session starts") == 1
+    assert (lost.verdict, lost.reasons) == (Verdict.UNRESOLVED, bench.grade(BREAKS).reasons)
+    with bench.workspace() as workspace:
+        assert divide(bench.task, workspace, bench.baseline, 2) is not None
+        assert divide(bench.task, Workspace(workspace.sandbox, workspace.path), bench.baseline, 2) is None
 
 
 def test_a_test_that_leans_on_another_file_is_decided_by_a_whole_run(make_bench: Any) -> None:
@@ -222,11 +226,3 @@ def test_a_test_that_leans_on_another_file_is_decided_by_a_whole_run(make_bench:
     graded = bench.grade(bench.gold, shards=2)
     assert graded.verdict is Verdict.RESOLVED, graded.reasons
     assert graded.log.count(b"test session starts") == 1
-
-
-def test_a_workspace_that_cannot_be_forked_runs_whole(make_bench: Any) -> None:
-    bench = make_bench(LIBRARY, fix=FIX, tests=FILES, packages=["pytest>=9"], **LISTS)
-    with bench.workspace() as workspace:
-        single = type(workspace)(workspace.sandbox, workspace.path)
-        graded = grade(bench.task, bench.gold, single, baseline=bench.baseline, shards=2)
-    assert graded.verdict is Verdict.RESOLVED, graded.reasons
