@@ -8,6 +8,7 @@ nothing may be left: exit status 1 tells what was. It works in namespaces of its
 from __future__ import annotations
 
 import argparse
+import json
 import os
 import random
 import resource
@@ -99,6 +100,7 @@ class Soak:
     def _leg(self, number: int) -> int:
         """One run, from its first session to the one that finishes it; how many attempts it had."""
         docker = self.daemon is not None and number % 5 == 3
+        door = "library" if number % 4 == 2 else "ray" if number % 10 == 9 and self.options.ray else "pytest"
         families = ["sum"] * 4 if docker else [*FAMILIES]
         families += [SPECIAL[number % len(SPECIAL)], SPECIAL[(number + 2) % len(SPECIAL)]]
         course = write_course(self.folder / f"leg-{number}", leg=number + 1, families=families, attempts=ATTEMPTS)
@@ -106,7 +108,7 @@ class Soak:
         ledger = Ledger(course, output)
         begun, cuts = time.monotonic(), self.rng.randint(2, 4)
         for sitting in range(cuts + 1):
-            self._sitting(course, ledger, output, "docker" if docker else "bubblewrap", sitting, cuts)
+            self._sitting(course, ledger, output, "docker" if docker else "bubblewrap", door, sitting, cuts)
         ledger.close()
         self.verdicts += ledger.verdicts
         self.infra += ledger.infra
@@ -116,7 +118,7 @@ class Soak:
         for each in found:
             print(f"VIOLATION {each}", flush=True)
         print(
-            f"leg {number}: {len(course.expected)} attempts on {'docker' if docker else 'bubblewrap'},"
+            f"leg {number}: {len(course.expected)} attempts on {'docker' if docker else 'bubblewrap'} by {door},"
             f" {cuts + 1} sessions, {time.monotonic() - begun:.0f} s, {len(found)} violations",
             flush=True,
         )
@@ -124,9 +126,11 @@ class Soak:
             shutil.rmtree(output)
         return len(course.expected)
 
-    def _sitting(self, course: Course, ledger: Ledger, output: Path, backend: str, number: int, cuts: int) -> None:
+    def _sitting(
+        self, course: Course, ledger: Ledger, output: Path, backend: str, door: str, number: int, cuts: int
+    ) -> None:
         last = number == cuts
-        chosen = [] if last else faults.choose(self.rng, backend, cut=self.rng.random() < 0.8)
+        chosen = [] if last else faults.choose(self.rng, backend, door, cut=self.rng.random() < 0.8)
         if number:
             name, key = faults.damage(output, self.rng) if not last else ("", "")
             if key:
@@ -134,7 +138,7 @@ class Soak:
             self.injected.update(filter(None, [name, faults.damage_cache(self.cache, self.rng) if not last else ""]))
         scene = Scene(
             course=course, backend=backend, output=output, cache=self.cache, daemon=self.daemon, rng=self.rng,
-            log=course.folder / f"session-{number}.log",
+            log=course.folder / f"session-{number}.log", door=door,
         )  # fmt: skip
         workers = 2 if any(each.workers for each in chosen) else 0
         wants = {"clock": any(each.clock for each in chosen), "apart": any(each.apart for each in chosen)}
@@ -154,9 +158,22 @@ class Soak:
                 f"session {number} ended with {status} ({', '.join(each.name for each in done)}): {scene.log}"
             )
         if last:
+            ledger.violations += self._grown(scene) if door == "library" and status == 0 else []
             return
         excuses = [each.name for each in done if each.excuse]
         ledger.look(excuses=excuses, cut=cut)
+
+    @staticmethod
+    def _grown(scene: Scene) -> list[str]:
+        """Whether a long-lived process kept more files, threads or memory open than it had after its first attempts."""
+        seen = json.loads(scene.open_files.read_text())
+        if len(seen) < 20:
+            return []
+        early, late, end = seen[len(seen) // 4], seen[-2], seen[-1]
+        found = [f"{end[0]} files are open after a run, {seen[0][0]} as it began"] if end[0] > seen[0][0] + 4 else []
+        if late[2] > early[2] + 32:
+            found.append(f"a run grew from {early[2]:.0f} to {late[2]:.0f} MiB of memory")
+        return found
 
     def _inject(self, scene: Scene, chosen: list[faults.Fault], share: int) -> list[faults.Fault]:
         """Do one after the other, each when some more attempts have ended."""
@@ -227,6 +244,7 @@ def main() -> int:
     parser.add_argument("--jobs", type=int, default=4)
     parser.add_argument("--backends", default="bubblewrap,docker")
     parser.add_argument("--image", default="swegym-base:bookworm", help="what containers are made of: has Python, git")
+    parser.add_argument("--ray", action="store_true", help="some runs on a Ray cluster, which needs the extra 'ray'")
     parser.add_argument("--keep", action="store_true", help="keep the folder, with the log of every session")
     options = parser.parse_args()
     if INSIDE in os.environ:

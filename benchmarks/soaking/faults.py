@@ -27,7 +27,7 @@ class Fault:
     """``inject`` does it to a session under way, and says whether there was something to do it to.
 
     ``excuse`` says that attempts may end in an infra error for it, ``cuts`` that it ends the session. It needs one of
-    ``backends``, ``clock`` or ``apart`` of the session, or ``workers``.
+    ``backends`` and ``doors``, ``clock`` or ``apart`` of the session, or ``workers``.
     """
 
     name: str
@@ -35,6 +35,7 @@ class Fault:
     excuse: bool = False
     cuts: bool = False
     backends: tuple[str, ...] = ("bubblewrap", "docker")
+    doors: tuple[str, ...] = ("pytest", "library", "ray")
     clock: bool = False
     apart: bool = False
     workers: bool = False
@@ -64,6 +65,11 @@ def end_run(scene: Scene) -> bool:
 
 def kill_worker(scene: Scene) -> bool:
     workers = [pid for pid in children(scene.process.pid) if "exec(eval(sys.stdin" in words(pid)]
+    return bool(workers) and _signal(scene.rng.choice(workers), signal.SIGKILL)
+
+
+def kill_ray_worker(scene: Scene) -> bool:
+    workers = [pid for pid in below(scene.process.pid) if words(pid).startswith("ray::")]
     return bool(workers) and _signal(scene.rng.choice(workers), signal.SIGKILL)
 
 
@@ -202,7 +208,8 @@ FAULTS = (
     Fault(name="SIGKILL of the run", inject=kill_run, cuts=True),
     Fault(name="SIGKILL of the run and all below it", inject=kill_run_and_all_below, cuts=True),
     Fault(name="SIGTERM or SIGINT of the run", inject=end_run, cuts=True),
-    Fault(name="SIGKILL of an xdist worker", inject=kill_worker, workers=True),
+    Fault(name="SIGKILL of an xdist worker", inject=kill_worker, workers=True, doors=("pytest",)),
+    Fault(name="SIGKILL of a Ray worker", inject=kill_ray_worker, excuse=True, doors=("ray",)),
     Fault(name="SIGSTOP of the run", inject=stop_run),
     Fault(name="SIGKILL of a sandbox", inject=kill_sandbox, excuse=True, backends=_EMBEDDED),
     Fault(name="SIGKILL of a sandbox's first process", inject=kill_first_process, excuse=True, backends=_EMBEDDED),
@@ -220,10 +227,13 @@ FAULTS = (
 )
 
 
-def choose(rng: random.Random, backend: str, *, cut: bool) -> list[Fault]:
+def choose(rng: random.Random, backend: str, door: str, *, cut: bool) -> list[Fault]:
     """The faults of one sitting: up to three, of which the last cuts the session if ``cut``."""
-    fits = [each for each in FAULTS if backend in each.backends and (can_fake_time() or not each.clock)]
-    fits = [each for each in fits if can_leave_the_network() or not each.apart]
+    fits = [each for each in FAULTS if backend in each.backends and door in each.doors]
+    fits = [each for each in fits if can_fake_time() or not each.clock]
+    # A cluster has a network, and clocks that agree.
+    fits = [each for each in fits if (can_leave_the_network() or not each.apart) and not (door == "ray" and each.apart)]
+    fits = [each for each in fits if not (door == "ray" and each.clock)]
     chosen = rng.sample([each for each in fits if not each.cuts], rng.randint(1, 2))
     # One session cannot be both: the controller is a worker's parent, and its clock is that of its workers.
     if any(each.workers for each in chosen):

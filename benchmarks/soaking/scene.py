@@ -33,6 +33,7 @@ class Scene:
     daemon: Daemon | None
     rng: random.Random
     log: Path
+    door: str = "pytest"
     process: subprocess.Popen[bytes] = field(init=False)
     clock: Path = field(init=False)
 
@@ -40,11 +41,27 @@ class Scene:
         """Begin a session that continues the run; with ``clock`` its clock can jump, ``apart`` its network can go."""
         self.clock = self.log.with_suffix(".clock")
         self.set_clock("+0")
-        argv = [sys.executable, "-X", "faulthandler", "-m", "pytest", "-p", "no:cacheprovider", "-q", "--tb=no"]
-        argv += ["--rootdir", str(self.course.folder), "-n", str(workers)] if workers else []
-        argv += [
-            f"--swegym-tasks={self.course.folder}/tasks.jsonl",
-            f"--swegym-solver={self.course.folder}/solver.py:solve",
+        argv = [sys.executable, "-X", "faulthandler", *self._words(jobs, workers)]
+        if apart:
+            argv = ["unshare", "--net", "sh", "-c", 'ip link set lo up; exec "$@"', "sh", *argv]
+        with self.log.open("ab") as log:
+            self.process = subprocess.Popen(
+                argv, cwd=self.course.folder, stdout=log, stderr=log, stdin=subprocess.DEVNULL, env=self._env(clock)
+            )
+
+    def _words(self, jobs: int, workers: int) -> list[str]:
+        """The command line of the session, from pytest's door or from the library's."""
+        folder = self.course.folder
+        if self.door == "library":
+            given = [folder, self.output, self.backend, self.course.attempts, jobs, self.open_files]
+            return [str(Path(__file__).parent / "driver.py"), *map(str, given)]
+        words = ["-m", "pytest", "-p", "no:cacheprovider", "-q", "--tb=no", "--rootdir", str(folder)]
+        words += ["-n", str(workers)] if workers else []
+        words += ["--swegym-executor=ray"] if self.door == "ray" else []
+        return [
+            *words,
+            f"--swegym-tasks={folder}/tasks.jsonl",
+            f"--swegym-solver={folder}/solver.py:solve",
             f"--swegym-attempts={self.course.attempts}",
             f"--swegym-jobs={jobs}",
             f"--swegym-output={self.output}",
@@ -53,12 +70,11 @@ class Scene:
             "--log-file-level=INFO",
             f"--log-file={self.log.with_suffix('.told')}",
         ]
-        if apart:
-            argv = ["unshare", "--net", "sh", "-c", 'ip link set lo up; exec "$@"', "sh", *argv]
-        with self.log.open("ab") as log:
-            self.process = subprocess.Popen(
-                argv, cwd=self.course.folder, stdout=log, stderr=log, stdin=subprocess.DEVNULL, env=self._env(clock)
-            )
+
+    @property
+    def open_files(self) -> Path:
+        """Where a session of the library tells what it has open."""
+        return self.log.with_suffix(".open")
 
     def _env(self, clock: bool) -> Mapping[str, str]:
         env = {**os.environ, "SWEGYM_CACHE": str(self.cache), "PYTHONDONTWRITEBYTECODE": "1"}
