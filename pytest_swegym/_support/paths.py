@@ -15,9 +15,10 @@ def cache_dir(*parts: str) -> Path:
     root = os.environ.get("SWEGYM_CACHE")
     if not root:
         root = os.path.join(os.environ.get("XDG_CACHE_HOME") or os.path.expanduser("~/.cache"), "pytest-swegym")
-    path = Path(root).absolute().joinpath(*parts)
-    path.mkdir(parents=True, exist_ok=True)
-    return path
+    path = os.path.abspath(os.path.join(root, *parts))
+    if not os.path.isdir(path):
+        os.makedirs(path, exist_ok=True)
+    return Path(path)
 
 
 def write_atomic(path: Path, data: bytes | str) -> None:

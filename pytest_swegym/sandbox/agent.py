@@ -17,6 +17,7 @@ from collections.abc import Iterator
 from collections.abc import Mapping
 from collections.abc import Sequence
 from contextlib import contextmanager
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -75,7 +76,7 @@ class Agent:
 
     def __init__(self, argv: Sequence[str], folder: Path, group: Group) -> None:
         """``argv`` is bwrap with its options. Raises :class:`OSError` and :class:`SandboxError`."""
-        self._control = folder / "ctl"
+        self._control = str(folder / "ctl")
         self._numbers = itertools.count(1)
         loop = f"exec 2>/dev/null\nulimit -Sn {first_descriptors()}\n{_LOOP}"
         own = ["--setenv", processes.OWN.decode()[:-1], "1"]
@@ -119,11 +120,11 @@ class Agent:
             for name, suffix in names.items():
                 setattr(job, name, self._fifo(f"{number}.{suffix}", both=name == "stdin"))
             if isinstance(stdin, Path):
-                os.link(stdin, self._control / f"{number}.in")
+                os.link(stdin, f"{self._control}/{number}.in")
             elif stdin:
-                (self._control / f"{number}.in").write_bytes(stdin)
+                self._write(f"{number}.in", stdin)
             script = _script(number, argv, env=env, cwd=cwd, stdin=stdin != b"", joined=joined)
-            (self._control / f"{number}.sh").write_bytes(script)
+            self._write(f"{number}.sh", script)
             self.jailed.send(b"%d\n" % number)
             started = self._started(job)
         except FileNotFoundError as error:
@@ -132,14 +133,15 @@ class Agent:
             raise SandboxError(f"no command could be started in the sandbox: {explain(error)}") from error
         finally:
             # Nobody inside can open them by name any more.
-            for suffix in ("in", "out", "err", "st", "sh"):
-                (self._control / f"{number}.{suffix}").unlink(missing_ok=True)
+            for suffix in {"in", "sh", *names.values()}:
+                with suppress(FileNotFoundError):
+                    os.unlink(f"{self._control}/{number}.{suffix}")
             if not started:
                 job.close()
         return job if started else None
 
     def _fifo(self, name: str, *, both: bool) -> int:
-        path = self._control / name
+        path = f"{self._control}/{name}"
         os.mkfifo(path, 0o600)
         flags = os.O_RDWR if both else os.O_RDONLY
         handle = os.open(path, flags | os.O_NONBLOCK | os.O_NOFOLLOW | os.O_CLOEXEC)
@@ -147,6 +149,11 @@ class Agent:
             os.close(handle)
             raise SandboxError(f"{path} is not the FIFO that was made there")
         return handle
+
+    def _write(self, name: str, data: bytes) -> None:
+        handle = os.open(f"{self._control}/{name}", os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o644)
+        with open(handle, "wb") as file:
+            file.write(data)
 
     def _started(self, job: Job) -> bool:
         """Wait until the command has opened its FIFOs; ``False`` if there was no process for it."""

@@ -59,7 +59,7 @@ class BubblewrapBackend:
         self._offline = offline
         self._lock = threading.RLock()
         self._run: layers.RunFolder | None = None
-        self._points: dict[str, Path] = {}
+        self._points: dict[tuple[object, ...], jail.Points] = {}
         self._sandboxes: dict[EmbeddedSandbox, Callable[[], None]] = {}
         self._moments = Moments()
         self._leftovers = Leftovers()
@@ -136,11 +136,12 @@ class BubblewrapBackend:
         bwrap = self._require()
         limits = limits or SandboxLimits()
         seen = self._jail(snapshot, limits, network, mounts or {})
-        folder = self._folder().new("sandbox")
+        run = self._folder()
+        folder = run.new("sandbox")
         group: Group | None = None
         release = self._hold(snapshot)
         try:
-            group = self._enforcer().create(f"{layers.group_prefix()}{folder.parent.name}-{folder.name}", limits)
+            group = self._enforcer().create(f"{run.groups}{folder.name}", limits)
             agent = Agent(seen.command(bwrap, folder, self._points_of(seen)), folder, group)
             group.attach(agent.init, agent.pid)
         except (OSError, SandboxError) as error:
@@ -249,15 +250,12 @@ class BubblewrapBackend:
             shm_bytes=limits.memory_mb * 2**19,
         )
 
-    def _points_of(self, seen: jail.Jail) -> Path:
-        """The layer of mount points of such a jail; made once, as most sandboxes see the same."""
-        key = content_key(dict(seen.binds), seen.toolchain, seen.network)
+    def _points_of(self, seen: jail.Jail) -> jail.Points:
+        """The mount points of such a jail; made once, as most sandboxes see the same."""
         with self._lock:
-            if key not in self._points:
-                folder = self._folder().new("points")
-                seen.write_points(folder)
-                self._points[key] = folder
-            return self._points[key]
+            if seen.sight not in self._points:
+                self._points[seen.sight] = seen.points(self._folder().new("points"))
+            return self._points[seen.sight]
 
     def _freeze(self, sandbox: EmbeddedSandbox) -> Snapshot:
         folder = self._folder().new("snapshot")

@@ -39,8 +39,18 @@ _ETC_NETWORK = (
 )  # fmt: skip
 #: What root may write there. A sandbox that root started has no capability, yet it is the owner of what root owns.
 _PROC_READ_ONLY = ("sys", "sysrq-trigger", "fs", "mtrr", "acpi", "scsi", "pressure")
-#: What tells of the host's processes and keys.
+#: The part of it that is not closed to every other user already.
+_PROC_ANYBODYS = ("sys", "pressure")
+#: What tells of the host's processes and keys; all but the first is closed to every other user already.
 _PROC_HIDDEN = ("keys", "timer_list", "latency_stats", "sched_debug")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Points:
+    """Where the host is seen: the layer of all mount points, and the arguments that mount it there. For many jails."""
+
+    layer: str
+    binds: tuple[str, ...]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -57,43 +67,50 @@ class Jail:
     network: bool = False
     shm_bytes: int = 2**26
 
-    def command(self, bwrap: str, folder: Path, points: Path) -> list[str]:
-        """The command line of a sandbox whose own files are in ``folder``, over the layer made by ``write_points``."""
-        for name in ("upper", "work", "ctl", "empty"):
-            (folder / name).mkdir()
+    def command(self, bwrap: str, folder: Path, points: Points) -> list[str]:
+        """The command line of a sandbox whose own files are in ``folder``."""
+        own = str(folder)
+        for name in ("upper", "work", "ctl"):
+            os.mkdir(f"{own}/{name}")
         argv = [bwrap, "--unshare-all", "--unshare-user", "--disable-userns", "--die-with-parent", "--new-session"]
         argv += ["--share-net"] if self.network else []
         argv += ["--uid", str(UID), "--gid", str(UID), "--cap-drop", "ALL", "--hostname", USER, "--clearenv"]
-        for layer in (*self.layers, str(points)):
+        for layer in (*self.layers, points.layer):
             argv += ["--overlay-src", layer]
-        argv += ["--overlay", str(folder / "upper"), str(folder / "work"), "/"]
-        binds = {**self._all_binds(), CONTROL: str(folder / "ctl")}
-        for inside in sorted(binds):
-            argv += ["--ro-bind", binds[inside], inside]
-        for hidden in self.hidden:
-            argv += ["--ro-bind", str(folder / "empty"), hidden]
-        argv += [*_proc(), "--dev", "/dev", "--perms", "1777", "--size", str(self.shm_bytes), "--tmpfs", "/dev/shm"]
+        argv += ["--overlay", f"{own}/upper", f"{own}/work", "/"]
+        argv += [*points.binds, "--ro-bind", f"{own}/ctl", CONTROL, *_proc()]
+        argv += ["--dev", "/dev", "--perms", "1777", "--size", str(self.shm_bytes), "--tmpfs", "/dev/shm"]
         return [*argv, "--chdir", "/"]
 
-    def write_points(self, points: Path) -> None:
+    @property
+    def sight(self) -> tuple[object, ...]:
+        """The same for all jails that see the same of the host."""
+        return tuple(sorted(self.binds.items())), self.hidden, self.toolchain, self.network
+
+    def points(self, folder: Path) -> Points:
         """Make the layer that lies on top of the others: every mount point, and the few files of the host's /etc.
 
         A mount point is a real folder or file there, so that no symlink in an untrusted layer can lead a mount outside.
         """
+        layer, empty = folder / "fs", folder / "empty"
+        empty.mkdir()
         for inside in ("proc", "dev", "etc"):
-            (points / inside).mkdir(parents=True)
-        (points / "etc" / "hosts").write_text(f"127.0.0.1 localhost {USER}\n::1 localhost\n")
-        (points / "etc" / "hostname").write_text(f"{USER}\n")
+            (layer / inside).mkdir(parents=True)
+        (layer / "etc" / "hosts").write_text(f"127.0.0.1 localhost {USER}\n::1 localhost\n")
+        (layer / "etc" / "hostname").write_text(f"{USER}\n")
         if self.toolchain:
             for name in _ETC:
-                _copy_plain(Path("/etc", name), points / "etc" / name)
-        for inside, host in {**self._all_binds(), CONTROL: "/"}.items():
-            point = points / inside.lstrip("/")
+                _copy_plain(Path("/etc", name), layer / "etc" / name)
+        binds = self._all_binds()
+        for inside, host in {**binds, CONTROL: "/"}.items():
+            point = layer / inside.lstrip("/")
             if os.path.isdir(host):
                 point.mkdir(parents=True, exist_ok=True)
             else:
                 point.parent.mkdir(parents=True, exist_ok=True)
                 point.touch()
+        pairs = [(binds[inside], inside) for inside in sorted(binds)] + [(str(empty), name) for name in self.hidden]
+        return Points(layer=str(layer), binds=tuple(word for pair in pairs for word in ("--ro-bind", *pair)))
 
     def _all_binds(self) -> dict[str, str]:
         binds = dict(host_tree()) if self.toolchain else {}
@@ -126,7 +143,8 @@ def find_bwrap() -> str | None:
         return shutil.which("bwrap")
 
 
-def host_tree() -> dict[str, str]:
+@functools.cache
+def host_tree() -> Mapping[str, str]:
     """The host's programs and libraries: /bin, /lib... and /usr, but not /usr/local."""
     left_out = ("local", "src", "games")
     binds = {f"/usr/{name}": f"/usr/{name}" for name in sorted(os.listdir("/usr")) if name not in left_out}
@@ -168,12 +186,12 @@ def _top() -> Iterable[str]:
 
 @functools.cache
 def _proc() -> tuple[str, ...]:
-    """A /proc of its own, without the files that reach into the host's kernel."""
+    """A /proc of its own, without the files that reach into the host's kernel. Each of them costs a mount."""
     argv = ["--proc", "/proc"]
-    for name in _PROC_READ_ONLY:
+    for name in _PROC_READ_ONLY if os.geteuid() == 0 else _PROC_ANYBODYS:
         if os.path.exists(f"/proc/{name}"):
             argv += ["--ro-bind", f"/proc/{name}", f"/proc/{name}"]
-    for name in _PROC_HIDDEN:
+    for name in _PROC_HIDDEN if os.geteuid() == 0 else _PROC_HIDDEN[:1]:
         if os.path.exists(f"/proc/{name}"):
             argv += ["--ro-bind", "/dev/null", f"/proc/{name}"]
     return tuple(argv)

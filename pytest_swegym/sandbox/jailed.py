@@ -15,12 +15,12 @@ import signal
 import threading
 import time
 from collections.abc import Sequence
-from pathlib import Path
 
 from pytest_swegym.errors import SandboxClosed
 from pytest_swegym.errors import SandboxError
 from pytest_swegym.sandbox import processes
 from pytest_swegym.sandbox.limits import Group
+from pytest_swegym.sandbox.limits import write
 from pytest_swegym.sandbox.room import more_descriptors
 from pytest_swegym.sandbox.spawn import spawn
 from pytest_swegym.sandbox.spawn import streams
@@ -67,7 +67,7 @@ class Jailed:
         self.init = int(json.loads(told)["child-pid"]) if b"}" in told else 0
         if group is not None and self.init:
             for name in group.join:
-                Path(name).write_text(str(self.init))
+                write(name, str(self.init))
             # It has waited for this before it started anything.
             block.close()
         with self._output as output:

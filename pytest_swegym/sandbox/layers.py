@@ -39,6 +39,8 @@ class RunFolder:
         self._lock = os.open(hidden / "lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
         fcntl.flock(self._lock, fcntl.LOCK_EX)
         hidden.rename(self.path)
+        #: How the names of its sandboxes' control groups begin.
+        self.groups = f"{group_prefix()}{self.id}-"
         self._numbers = itertools.count(1)
 
     def new(self, kind: str) -> Path:

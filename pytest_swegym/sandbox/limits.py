@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import functools
 import os
 import subprocess
@@ -152,12 +153,21 @@ def _filled(group: _CgroupGroup, values: Mapping[Path, tuple[tuple[str, str], ..
             folder.mkdir()
             for file, value in settings:
                 # Accounting of swap, and of the cpu, is missing from some kernels; memory and pids were probed.
-                if (folder / file).exists():
-                    (folder / file).write_text(value)
+                with contextlib.suppress(FileNotFoundError):
+                    write(f"{folder}/{file}", value)
     except OSError:
         group.remove()
         raise
     return group
+
+
+def write(path: str, value: str) -> None:
+    """Write to a file of a control group, which is there already."""
+    handle = os.open(path, os.O_WRONLY | os.O_CLOEXEC)
+    try:
+        os.write(handle, value.encode())
+    finally:
+        os.close(handle)
 
 
 def remove_group(folder: Path, *, within: float = 2.0) -> bool:

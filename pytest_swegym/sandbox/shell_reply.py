@@ -19,6 +19,8 @@ if TYPE_CHECKING:
 _FIRST_QUESTION, _LAST_QUESTION = 0.25, 30.0
 #: Bytes that a shell may write before the answer to a question.
 _PREFIX = 256
+#: What follows a mark: the number of the question, and the answer.
+_AFTER = re.compile(rb"([0-9]+) ([0-9]+[^\x1e]*)\x1e(\n?)")
 #: The variable that holds the exit code and the options of the last command.
 CODE = "_sg_code"
 
@@ -45,8 +47,8 @@ class Reply:
         self._asked_words = asked
         self._channel = channel
         self._mark = f"\x1e{first}{second} ".encode()
-        answer = rb"(?:%s%s: )?" % (prefix.encode("latin-1"), self._variable.encode()) if prefix else b""
-        self._pattern = re.compile(answer + re.escape(self._mark) + rb"([0-9]+) ([0-9]+[^\x1e]*)\x1e(\n?)")
+        # The same for all replies of a shell, so that the pattern is compiled once.
+        self._before = re.compile(prefix.encode("latin-1") + rb"\Z") if prefix else None
         self._pending = b""
         self._asked = 0
         self._over = False
@@ -80,19 +82,38 @@ class Reply:
 
     def _take(self, data: bytes) -> None:
         self._pending += data
-        while not self._over and self._mark in self._pending and (found := self._pattern.search(self._pending)):
+        while not self._over and (found := self._next()):
             number = int(found[1])
             if number and not found[3] and data:
                 return  # an answer ends with a line
-            self.capture.add(self._pending[: found.start()])
+            before = self._pending[: self._start(found)]
+            self.capture.add(before)
             if number == self._asked:
                 self.words = found[2].decode(errors="replace").split()
                 self.code = int(self.words[0])
-                self.before = self._pending[: found.start()]
+                self.before = before
                 self._over = True
             self._pending = self._pending[found.end() if number else found.start(3) :]
         if not self._over:
             self._pass_on(everything=not data)
+
+    def _next(self) -> re.Match[bytes] | None:
+        """What follows the next whole mark in what came."""
+        at = self._pending.find(self._mark)
+        while at >= 0:
+            if found := _AFTER.match(self._pending, at + len(self._mark)):
+                return found
+            at = self._pending.find(self._mark, at + 1)
+        return None
+
+    def _start(self, found: re.Match[bytes]) -> int:
+        """Where a mark begins, and what the shell writes before an answer with it."""
+        at = found.start() - len(self._mark)
+        name = f"{self._variable}: ".encode()
+        if self._before is None or not self._pending.endswith(name, 0, at):
+            return at
+        said = self._before.search(self._pending[: at - len(name)])
+        return at if said is None else said.start()
 
     def _pass_on(self, *, everything: bool) -> None:
         """Output that surely is no part of a mark."""

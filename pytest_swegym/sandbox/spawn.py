@@ -16,6 +16,8 @@ from contextlib import ExitStack
 from contextlib import contextmanager
 from typing import IO
 
+from pytest_swegym.sandbox.limits import write
+
 
 Visit = Sequence[tuple[str, str]]
 
@@ -92,14 +94,6 @@ def _visiting(visit: Visit) -> Iterator[None]:
     """This thread is in other control groups meanwhile."""
     with ExitStack() as way_back:
         for there, back in visit:
-            _write(there)
-            way_back.callback(_write, back)
+            write(there, "0")
+            way_back.callback(write, back, "0")
         yield
-
-
-def _write(path: str) -> None:
-    handle = os.open(path, os.O_WRONLY | os.O_CLOEXEC)
-    try:
-        os.write(handle, b"0")
-    finally:
-        os.close(handle)
