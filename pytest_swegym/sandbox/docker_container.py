@@ -66,6 +66,7 @@ class Container:
         self._client = client
         self._threads = threads
         self._first: Agent | None = None
+        self._mute = False
         self._asking = threading.Lock()
         self._lock = threading.Lock()
         self._ended = False
@@ -130,19 +131,28 @@ class Container:
 
         Raises :class:`SandboxClosed` if the container has ended.
         """
-        mark, answer = secrets.token_hex(8), None
-        first = self._first
-        if first is not None and self._asking.acquire(timeout=_TURN):
-            try:
-                answer = first.ask(text(mark), mark, timeout=timeout)
-            finally:
-                self._asking.release()
+        answer = self._answer(text, timeout)
         if answer is None:  # busy with another's question, or stopped from inside
             agent = self.agent()
-            try:
-                answer = agent.ask(text(mark), mark, timeout=timeout)
-            finally:
+            mark = secrets.token_hex(8)
+            answer = agent.ask(text(mark), mark, timeout=timeout)
+            if answer is None:
                 agent.close()
+            else:
+                self.agents.give(agent)
+        return answer
+
+    def _answer(self, text: Callable[[str], str], timeout: float) -> tuple[int, int] | None:
+        """What the first process says to it, if it does; one that once did not is asked no more."""
+        first = self._first
+        if first is None or self._mute or not self._asking.acquire(timeout=_TURN):
+            return None
+        try:
+            mark = secrets.token_hex(8)
+            answer = first.ask(text(mark), mark, timeout=timeout)
+            self._mute = answer is None
+        finally:
+            self._asking.release()
         return answer
 
     def agent(self) -> Agent:
@@ -179,7 +189,7 @@ class Container:
     def _finish(self) -> None:
         """See it be gone. By itself it goes with less work for the daemon than when it is removed."""
         with suppress(SandboxError):
-            if wait_removed(self._client, self.name, seconds=_GOING):
+            if not self._mute and wait_removed(self._client, self.name, seconds=_GOING):
                 return
         self._remove()
 

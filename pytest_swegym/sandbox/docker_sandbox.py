@@ -33,7 +33,7 @@ if TYPE_CHECKING:
 
 
 #: Seconds for the processes of a command to be found and ended, and for a question to be answered.
-_PATIENCE, _ANSWER = 10.0, 5.0
+_PATIENCE, _ANSWER = 10.0, 3.0
 
 
 class DockerSandbox:

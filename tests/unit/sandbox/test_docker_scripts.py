@@ -111,3 +111,55 @@ def test_a_cleared_environment_holds_what_is_given_alone() -> None:
 def test_a_nul_character_is_refused() -> None:
     with pytest.raises(ValueError, match="NUL"):
         scripts.message("echo \0")
+
+
+# -- an agent that serves several commands -----------------------------------------------------------
+
+
+def in_one_agent(
+    shell: str, *commands: tuple[str, bytes]
+) -> list[tuple[bytes, tuple[int, int] | None, tuple[int, int] | None]]:
+    """What one agent makes of commands, each with its stdin: stdout, its numbers, and those of stderr."""
+    marks = [f"{n:016x}" for n in range(len(commands))]
+    texts = [
+        scripts.message(
+            scripts.framed(
+                scripts.command(["sh", "-c", text], owner="feed", env={}, cwd="/", env_clear=False, stdin=bool(stdin)),
+                mark,
+                stdin=stdin,
+            )
+        )
+        for mark, (text, stdin) in zip(marks, commands, strict=True)
+    ]
+    agent = ["busybox", "sh"] if shell == "busybox" else [shell]
+    done = subprocess.run(
+        [*agent, "-c", scripts.AGENT], input=b"".join(texts), capture_output=True, timeout=60, check=False
+    )
+    found = []
+    for mark in marks:
+        out, err = Marked(mark), Marked(mark)
+        said, _ = out.add(done.stdout), err.add(done.stderr)
+        done.stdout = done.stdout.partition(b" 0\x1d")[2]
+        found.append((said, out.numbers, err.numbers))
+    return found
+
+
+@pytest.mark.parametrize("shell", SHELLS)
+def test_commands_of_one_agent_know_nothing_of_each_other(shell: str) -> None:
+    first = "x=1; cd /tmp; trap 'echo trapped' EXIT; exec 2>&-; umask 0; kill -9 $$"
+    found = in_one_agent(shell, (first, b""), ('echo "$x" $PWD; umask; cat', b""), ("exit 3", b""))
+    told = [(said, numbers) for said, numbers, _ in found]
+    assert told == [(b"", (137, 0)), (b" /\n0022\n", (0, 0)), (b"", (3, 0))]
+
+
+@pytest.mark.parametrize("shell", SHELLS)
+def test_stdin_that_comes_with_a_command_reaches_it_alone(shell: str) -> None:
+    data = b"it's \\n $HOME `x` \xff\x81\n\n1\necho intruder\n no end of line"
+    found = in_one_agent(shell, ("cat", data), ("true", data), ("head -c 4", data), ("cat", b""))
+    assert [said for said, _, _ in found] == [data, b"", b"it's", b""]
+
+
+@pytest.mark.parametrize("shell", SHELLS)
+def test_what_was_left_running_is_told(shell: str) -> None:
+    found = in_one_agent(shell, ("sleep 0.2 >/dev/null 2>&1 & echo one", b""))
+    assert [(said, left) for said, _, left in found] == [(b"one\n", (1, 0))]
