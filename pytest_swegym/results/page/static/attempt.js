@@ -163,7 +163,7 @@ class Attempt {
 
   recordPanel(facts, row) {
     const record = facts.record || {};
-    const shown = ["run_id", "seed", "attempt", "tries", "grader", "protect", "apply_method", "exit_code", "environment", "cached", "unrunnable", "score", "tree", "content_key", "task_key", "tags", "protected"];
+    const shown = ["run_id", "seed", "attempt", "tries", "grader", "protect", "apply_method", "exit_code", "early", "environment", "cached", "unrunnable", "score", "tree", "content_key", "task_key", "tags", "protected"];
     const value = (each) => (Array.isArray(each) ? each.join("\n") : typeof each === "object" ? JSON.stringify(each) : String(each));
     const list = shown.filter((name) => record[name] !== undefined && record[name] !== null && record[name] !== "" && !(Array.isArray(record[name]) && !record[name].length));
     return h("div", {}, h("div", { class: "bar slim" }, facts.files.map(([name]) => this.file(row, facts, name))),
