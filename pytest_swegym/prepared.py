@@ -13,9 +13,9 @@ from pytest_swegym.errors import InfraError
 from pytest_swegym.grading import Baseline
 from pytest_swegym.results.cache import grader_digest
 from pytest_swegym.sandbox.base import Backend
-from pytest_swegym.sandbox.base import Shared
-from pytest_swegym.sandbox.base import Shipper
 from pytest_swegym.sandbox.base import Snapshot
+from pytest_swegym.sandbox.sharing import Shared
+from pytest_swegym.sandbox.sharing import Shipper
 from pytest_swegym.task import Task
 
 

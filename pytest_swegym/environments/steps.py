@@ -25,10 +25,10 @@ from pytest_swegym.sandbox.base import Backend
 from pytest_swegym.sandbox.base import ExecResult
 from pytest_swegym.sandbox.base import Sandbox
 from pytest_swegym.sandbox.base import SandboxLimits
-from pytest_swegym.sandbox.base import Shared
-from pytest_swegym.sandbox.base import Shipper
 from pytest_swegym.sandbox.base import Snapshot
 from pytest_swegym.sandbox.base import shell_argv
+from pytest_swegym.sandbox.sharing import Shared
+from pytest_swegym.sandbox.sharing import Shipper
 from pytest_swegym.sandbox.toolchain import uv_program
 from pytest_swegym.sources import OFFLINE
 from pytest_swegym.sources import ca_bundle

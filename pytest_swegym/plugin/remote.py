@@ -90,7 +90,7 @@ class RemoteAttempt(LiveAttempt):
         """With what only this side knows: the solver's name here, what the record depends on, a conftest's reward."""
         key = content_of(self._run, self._item, self.plan)
         record = replace(record, solver=self._solver.name, content_key=key)
-        if record.reward is None or not self._reward.own:
+        if record.error_stage or not self._reward.own:
             return record
         try:
             return replace(record, reward=self._reward(self.plan.task.spec, grade))
@@ -269,10 +269,10 @@ class ConftestSolver:
     def oracle(self) -> bool:
         return any(getattr(function, "oracle", False) is True for function, _ in self.functions)
 
-    def __call__(self, task: TaskSpec, workspace: Workspace) -> str | None:
+    def __call__(self, task: TaskSpec, workspace: Workspace) -> Any:
         given = {"task": task, "workspace": workspace}
         for function, names in self.functions:
             patch = function(**{name: given[name] for name in names})
             if patch is not None:
-                return None if patch == "" else str(patch)
+                return None if patch == "" else patch
         raise SolverError(f"no solver took {task.instance_id}: every pytest_swegym_solve returned None")

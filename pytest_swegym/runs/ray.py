@@ -14,6 +14,7 @@ from typing import Any
 
 from pytest_swegym.errors import ConfigError
 from pytest_swegym.errors import InfraError
+from pytest_swegym.errors import SwegymError
 from pytest_swegym.results.cache import grader_digest
 from pytest_swegym.runs.executor import Terms
 from pytest_swegym.runs.files import files_of
@@ -27,6 +28,7 @@ from pytest_swegym.runs.ray_placing import LOOK
 from pytest_swegym.runs.ray_placing import Flight
 from pytest_swegym.runs.ray_placing import Placing
 from pytest_swegym.runs.ray_placing import Worker
+from pytest_swegym.runs.ray_placing import fair_share
 from pytest_swegym.runs.ray_worker import Post
 
 
@@ -162,24 +164,22 @@ class RayExecutor:
         for _ in range(wanted - len(self._workers)):
             threads = max(1, math.ceil(jobs / self._cores))
             post = Post(
-                who=secrets.token_hex(6),
+                who=f"swegym-{secrets.token_hex(8)}",
                 conditions=self._terms.conditions,
                 run_id=self._terms.run_id,
                 share=self._share,
-                porter=self._cluster.porter_name,
                 shipped_root=self._cluster.ships_root,
             )
             actor = self._cluster.hand(post, threads)
             self._workers.append(Worker(actor=actor, probe=actor.ready.remote(), who=post.who, threads=threads))
 
     def _arrive(self, worker: Worker) -> None:
-        """A worker lives: its node gets a porter before its first attempt."""
+        """A worker lives, or died at birth."""
         try:
-            node, digest, _ = self._cluster.get(worker.probe)
+            node, digest = self._cluster.get(worker.probe)
             if digest != grader_digest():
                 raise ConfigError(f"node {node[:8]} has another version of pytest-swegym: install the same everywhere")
-            self._cluster.settle(node, self._terms.conditions)
-        except ConfigError as error:
+        except SwegymError as error:
             self._bury(worker, error)
             self._fail(error)
         except self._cluster.failures as error:
@@ -195,9 +195,10 @@ class RayExecutor:
         with self._lock:
             busy = sum(len(worker.flights) for worker in self._workers) + self._ending
             room = (self._terms.jobs or len(self._workers)) - busy
+            share = fair_share(self._workers, len(self._flights))
             upcoming = [*islice(self._waiting.upcoming(), max(0, room) + LOOK)] if room > 0 else []
             while upcoming and room > 0:
-                free = [worker for worker in self._workers if worker.free]
+                free = [worker for worker in self._workers if worker.free and len(worker.flights) < share]
                 if not free:
                     return
                 worker = min(free, key=lambda each: len(each.flights))
@@ -258,7 +259,7 @@ class RayExecutor:
     def _bury(self, worker: Worker, error: BaseException) -> None:
         """A worker is dead: its attempts are made again, by whoever is free."""
         self._workers.remove(worker)
-        self._cluster.bury(worker.actor, worker.who, worker.node if worker.node in self._nodes else "")
+        self._cluster.bury(worker.actor, worker.who)
         self._looked = -_LOOK
         flights = [*worker.flights.values()]
         worker.flights.clear()

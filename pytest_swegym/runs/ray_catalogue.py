@@ -1,7 +1,8 @@
-"""Who has made what, and where it lies: the one place in a cluster where the machines of a run ask. An actor of Ray."""
+"""Who has made what, and where it lies: the one place in a cluster where the workers of a run ask. An actor of Ray."""
 
 from __future__ import annotations
 
+import random
 from collections import defaultdict
 from collections.abc import Mapping
 from collections.abc import Sequence
@@ -33,9 +34,15 @@ class Catalogue:
     def __init__(self) -> None:
         self._entries: dict[str, Entry] = {}
         self._makers: dict[str, str] = {}
+        self._workers: dict[str, str] = {}
         self._places: defaultdict[str, dict[str, None]] = defaultdict(dict)
         self._shipped: defaultdict[tuple[str, str], int] = defaultdict(int)
         self._total = Shipped()
+
+    def joined(self, who: str, node: str, parcels: Sequence[str]) -> None:
+        """A worker lives on that node, which has these parcels from earlier runs."""
+        self._workers[who] = node
+        self.has(node, parcels)
 
     def claim(self, name: str, who: str) -> Entry | bool:
         """What was made under that name; true if ``who`` is to make it now, false if it is being made."""
@@ -56,7 +63,8 @@ class Catalogue:
 
     def gone(self, who: str) -> None:
         """A worker is dead; nobody waits for what it was making."""
-        for name in [name for name, maker in self._makers.items() if maker.startswith(who)]:
+        self._workers.pop(who, None)
+        for name in [name for name, maker in self._makers.items() if maker == who]:
             del self._makers[name]
 
     def has(self, node: str, parcels: Sequence[str]) -> None:
@@ -68,6 +76,8 @@ class Catalogue:
 
     def lost(self, node: str) -> None:
         """The node is gone, and what it had. What nobody else has may be made again."""
+        for who in [who for who, there in self._workers.items() if there == node]:
+            self.gone(who)
         for key, places in list(self._places.items()):
             places.pop(node, None)
             if not places:
@@ -79,9 +89,11 @@ class Catalogue:
         for name in [name for name, entry in self._entries.items() if key in entry.keys]:
             del self._entries[name]
 
-    def places(self, key: str) -> list[str]:
-        """The nodes that have a snapshot."""
-        return list(self._places.get(key, ()))
+    def places(self, key: str, asking: str) -> list[str]:
+        """Workers that can send a snapshot to the node that asks, one on each node that has it, in any order."""
+        there = {node: who for who, node in random.sample([*self._workers.items()], len(self._workers))}
+        found = [there[node] for node in self._places.get(key, ()) if node != asking and node in there]
+        return random.sample(found, len(found))
 
     def arrived(self, node: str, key: str, size: int, seconds: float) -> None:
         """A parcel was shipped to a node."""

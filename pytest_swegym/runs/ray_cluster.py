@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import logging
 import os
-import secrets
 import sys
 from collections.abc import Sequence
 from contextlib import suppress
@@ -15,18 +14,14 @@ from typing import Any
 from pytest_swegym.errors import ConfigError
 from pytest_swegym.errors import InfraError
 from pytest_swegym.errors import SwegymError
-from pytest_swegym.runs.job import Conditions
 from pytest_swegym.runs.ray_catalogue import Catalogue
 from pytest_swegym.runs.ray_catalogue import Shipped
 from pytest_swegym.runs.ray_worker import Hand
-from pytest_swegym.runs.ray_worker import Porter
 from pytest_swegym.runs.ray_worker import Post
 
 
 log = logging.getLogger("pytest_swegym.runs")
-#: Seconds for a porter to start.
-_SETTLE = 60.0
-#: Calls to one hand, or porter, at the same time, beyond the attempts that it makes.
+#: Calls to one hand at the same time, beyond the attempts that it makes.
 _MORE = 4
 #: Folders that are never sent to the nodes, and bytes of a folder above which it is most likely not meant.
 _LEFT_OUT = (".git", ".venv", "venv", "__pycache__", "node_modules", "swegym-results")
@@ -44,21 +39,14 @@ class Cluster:
 
     def __init__(self, address: str | None, *, root: Path | None = None, left_out: Sequence[Path] = ()) -> None:
         self._ray = _ray()
-        self._token = secrets.token_hex(6)
         self.joined = not self._ray.is_initialized()
         if self.joined:
             _join(self._ray, address, _runtime_env(root, left_out) if root is not None else {})
         self.ships_root = self.joined and root is not None
         catalogue = self._ray.remote(num_cpus=0, max_restarts=-1)(Catalogue)
         self.catalogue = catalogue.remote()
-        self._porters: dict[str, Any] = {}
         #: Solvers that were looked at, by their ids; held, so that no other gets the id.
         self._sendable: dict[int, Any] = {}
-
-    @property
-    def porter_name(self) -> str:
-        """The name of a node's porter, with ``{node}`` for it."""
-        return f"swegym-{self._token}-porter-{{node}}"
 
     def cores(self) -> int:
         """Cores of all living nodes, as they count for Ray."""
@@ -71,32 +59,16 @@ class Cluster:
     def hand(self, post: Post, threads: int) -> Any:
         """A new hand, somewhere in the cluster; it lives when its ``ready`` has answered."""
         made = self._ray.remote(num_cpus=1, max_restarts=0, scheduling_strategy="SPREAD")(Hand)
-        return made.options(max_concurrency=threads + _MORE).remote(post, self.catalogue)
-
-    def settle(self, node: str, conditions: Conditions) -> None:
-        """A node has its first worker: a porter goes beside it, and tells what the node has from earlier runs."""
-        from ray.util.scheduling_strategies import NodeAffinitySchedulingStrategy as On
-
-        if node in self._porters:
-            return
-        made = self._ray.remote(num_cpus=0, max_restarts=-1, max_concurrency=_MORE)(Porter)
-        there = made.options(name=self.porter_name.format(node=node), scheduling_strategy=On(node, soft=False))
-        porter = there.remote(conditions)
-        _, kept = self._ray.get(porter.ready.remote(), timeout=_SETTLE)
-        self._ray.get(self.catalogue.has.remote(node, kept), timeout=_SETTLE)
-        self._porters[node] = porter
+        return made.options(name=post.who, max_concurrency=threads + _MORE).remote(post, self.catalogue)
 
     def lost(self, node: str) -> None:
         """A node is gone, with all that it had."""
-        self._porters.pop(node, None)
         self.catalogue.lost.remote(node)
 
-    def bury(self, hand: Any, who: str, node: str) -> None:
-        """A hand is dead, or as good as: nobody waits for what it was making, and what it left on its node goes."""
+    def bury(self, hand: Any, who: str) -> None:
+        """A hand is dead, or as good as: nobody waits for what it was making."""
         self.kill(hand)
         self.catalogue.gone.remote(who)
-        if node in self._porters:
-            self._porters[node].sweep.remote()
 
     def check_sendable(self, solver: Any) -> None:
         """A callable goes to the nodes with its module's code, unless it is installed there as well.
@@ -137,8 +109,15 @@ class Cluster:
         return list(ready)
 
     def get(self, ref: Any) -> Any:
-        """What a call returned. Raises as :attr:`failures` says."""
-        return self._ray.get(ref)
+        """What a call returned. Raises as :attr:`failures` says, and what the call raised of ours."""
+        from ray.exceptions import RayTaskError
+
+        try:
+            return self._ray.get(ref)
+        except RayTaskError as error:
+            if isinstance(error.cause, SwegymError):
+                raise error.cause from None
+            raise
 
     def next(self, call: Any) -> Any:
         """The next thing that a call says; what it raised is returned. Raises as :attr:`failures` says."""
@@ -147,8 +126,8 @@ class Cluster:
         try:
             return self._ray.get(next(call))
         except RayTaskError as error:
-            cause = getattr(error, "cause", None)
-            return cause if isinstance(cause, SwegymError) else InfraError(f"a worker failed: {error}"[-3000:])
+            ours = isinstance(error.cause, SwegymError)
+            return error.cause if ours else InfraError(f"a worker failed: {error}"[-3000:])
 
     def shipped(self) -> tuple[Shipped, dict[tuple[str, str], int]]:
         """What was shipped so far, and how often each snapshot to each node."""
@@ -156,16 +135,11 @@ class Cluster:
         return found
 
     def end(self, hands: Sequence[Any], *, patience: float = 10.0) -> None:
-        """End hands, then what they left on their nodes, then the run's other actors. Never raises."""
+        """End hands with their sandboxes, then the run's other actors. Never raises."""
         ray = self._ray
         with suppress(Exception):
-            ray.wait([hand.close.remote() for hand in hands], num_returns=len(hands), timeout=patience / 2)
-        for hand in hands:
-            self.kill(hand)
-        with suppress(Exception):
-            sweeps = [porter.sweep.remote() for porter in self._porters.values()]
-            ray.wait(sweeps, num_returns=len(sweeps), timeout=patience)
-        for actor in (*self._porters.values(), self.catalogue):
+            ray.wait([hand.close.remote() for hand in hands], num_returns=len(hands), timeout=patience)
+        for actor in (*hands, self.catalogue):
             self.kill(actor)
         if self.joined:
             with suppress(Exception):

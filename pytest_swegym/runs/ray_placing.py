@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import math
 import secrets
+import time
 from collections import defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -15,6 +17,8 @@ from pytest_swegym.runs.job import Job
 
 #: Jobs that are looked through for one that fits a node, and how often one may be passed over for another.
 LOOK, _PASSED = 64, 32
+#: Seconds in which a worker that is not there yet is expected: later it most likely waits for a core.
+_STARTING = 60.0
 
 
 @dataclass(slots=True, kw_only=True, eq=False)
@@ -39,12 +43,21 @@ class Worker:
     probe: Any
     who: str
     threads: int
+    hired: float = field(default_factory=time.monotonic)
     node: str = ""
     flights: dict[Any, Flight] = field(default_factory=dict)
 
     @property
     def free(self) -> bool:
         return bool(self.node) and len(self.flights) < self.threads
+
+
+def fair_share(workers: Sequence[Worker], flights: int) -> float:
+    """How many attempts one worker may have now: what is for those that are just starting is left to them."""
+    now = time.monotonic()
+    if any(not worker.node and now - worker.hired < _STARTING for worker in workers):
+        return math.ceil(flights / len(workers))
+    return math.inf
 
 
 class Placing:
@@ -75,4 +88,4 @@ class Placing:
         return chosen
 
 
-__all__ = ["LOOK", "Flight", "Placing", "Worker"]
+__all__ = ["LOOK", "Flight", "Placing", "Worker", "fair_share"]

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import logging
-import random
 import time
 from collections.abc import Callable
 from collections.abc import Iterable
@@ -20,9 +19,9 @@ from pytest_swegym._support.paths import write_atomic
 from pytest_swegym.errors import SandboxError
 from pytest_swegym.runs.ray_catalogue import Entry
 from pytest_swegym.sandbox.base import Backend
-from pytest_swegym.sandbox.base import Shared
-from pytest_swegym.sandbox.base import Shipper
 from pytest_swegym.sandbox.base import Snapshot
+from pytest_swegym.sandbox.sharing import Shared
+from pytest_swegym.sandbox.sharing import Shipper
 
 
 log = logging.getLogger("pytest_swegym.runs")
@@ -80,7 +79,7 @@ class SharedFolder:
 class NodeSharing:
     """What a worker on one node asks before it makes something; see :class:`~pytest_swegym.sandbox.base.Sharing`.
 
-    ``ask`` calls a method of the catalogue, ``place_of`` gives the place that a node is.
+    ``ask`` calls a method of the catalogue, ``place_of`` gives the place that a worker on another node is.
     """
 
     def __init__(
@@ -145,9 +144,7 @@ class NodeSharing:
 
     def _brought(self, key: str) -> Snapshot | None:
         """The snapshot, brought from where it is; ``None`` if it cannot be."""
-        places = self._ask("places", key)
-        random.shuffle(places)  # not all ask the same node
-        found: list[Place] = [self._place_of(node) for node in places if node != self._node]
+        found = [self._place_of(who) for who in self._ask("places", key, self._node)]
         for place in [*([self._folder] if self._folder is not None else []), *found]:
             try:
                 parcels = place.parcels(key)

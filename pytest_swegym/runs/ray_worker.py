@@ -1,4 +1,4 @@
-"""What runs on the machines of a cluster: hands that make attempts, and on each node a porter that ships snapshots."""
+"""What runs on the machines of a cluster: hands that make attempts, and ship snapshots to each other."""
 
 from __future__ import annotations
 
@@ -34,8 +34,8 @@ from pytest_swegym.runs.ray_sharing import NodeSharing
 from pytest_swegym.runs.ray_sharing import SharedFolder
 from pytest_swegym.sandbox import choose
 from pytest_swegym.sandbox.base import Backend
-from pytest_swegym.sandbox.base import Shipper
 from pytest_swegym.sandbox.scope import Scope
+from pytest_swegym.sandbox.sharing import Shipper
 from pytest_swegym.solvers import LoadedSolver
 
 
@@ -48,13 +48,12 @@ _PRINTED = 256 * 2**10
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Post:
-    """What a worker of a run is given: who it is, and who to ask. ``share`` is the folder that all machines see."""
+    """What a worker is given: its name for Ray, and its orders. ``share`` is the folder that all machines see."""
 
     who: str
     conditions: Conditions
     run_id: str = ""
     share: str = ""
-    porter: str = "porter-{node}"
     shipped_root: bool = False
 
 
@@ -64,35 +63,8 @@ def _node() -> str:
     return str(ray.get_runtime_context().get_node_id())
 
 
-class Porter:
-    """Ships what its node has. One on each node, beside its workers: it has their cache."""
-
-    def __init__(self, conditions: Conditions) -> None:
-        self._backend = choose(conditions.sandbox, offline=conditions.offline, registry=conditions.registry)[0]
-
-    def ready(self) -> tuple[str, list[str]]:
-        """Its node, and the keys of what that has from earlier runs."""
-        return _node(), self._backend.kept() if isinstance(self._backend, Shipper) else []
-
-    def parcels(self, key: str) -> list[str]:
-        """What must be brought of a snapshot; empty if it is not here."""
-        found = self._backend.find(key) if isinstance(self._backend, Shipper) else None
-        return self._backend.parcels(found) if found is not None and isinstance(self._backend, Shipper) else []
-
-    def send(self, key: str) -> Iterator[bytes]:
-        """One parcel, in chunks. Raises :class:`SandboxError`."""
-        if not isinstance(self._backend, Shipper):
-            raise SandboxError(f"the sandboxes of {self._backend.name} cannot be shipped")
-        yield from self._backend.pack(key)
-
-    def sweep(self) -> list[str]:
-        """Remove what dead workers left on this node."""
-        _sweep_folders()
-        return self._backend.sweep()
-
-
-class _Node:
-    """Another node, through its porter."""
+class _Other:
+    """A worker on another node, which has what this one lacks."""
 
     def __init__(self, name: str) -> None:
         self._name = name
@@ -104,23 +76,23 @@ class _Node:
         try:
             return list(ray.get(ray.get_actor(self._name).parcels.remote(key)))
         except (RayError, ValueError) as error:
-            raise SandboxError(f"{self._name} cannot be asked: {error}"[:500]) from error
+            raise SandboxError(f"worker {self._name} cannot be asked: {error}"[:500]) from error
 
     def chunks(self, key: str) -> Iterator[bytes]:
         import ray
         from ray.exceptions import RayError
 
         try:
-            porter = ray.get_actor(self._name)
-            sent: Any = porter.send.options(num_returns="streaming", _generator_backpressure_num_objects=4).remote(key)
+            send = ray.get_actor(self._name).send
+            sent: Any = send.options(num_returns="streaming", _generator_backpressure_num_objects=4).remote(key)
             for ref in sent:
                 yield ray.get(ref)
         except (RayError, ValueError) as error:
-            raise SandboxError(f"{self._name} did not send snapshot {key}: {error}"[:500]) from error
+            raise SandboxError(f"worker {self._name} did not send snapshot {key}: {error}"[:500]) from error
 
 
 class Hand:
-    """Makes attempts on its node, some at a time, each in a thread of its own."""
+    """Makes attempts on its node, some at a time, each in a thread of its own; ships what its node has to others."""
 
     def __init__(self, post: Post, catalogue: Any) -> None:
         self._post, self._catalogue = post, catalogue
@@ -135,9 +107,26 @@ class Hand:
         self._prints = Prints()
         self._prints.route()
 
-    def ready(self) -> tuple[str, str, int]:
-        """Its node, the code that it grades by, and its process."""
-        return _node(), grader_digest(), os.getpid()
+    def ready(self) -> tuple[str, str]:
+        """Its node, and the code that it grades by. What dead workers left there is removed."""
+        backend = self._shared_backend()
+        _sweep_folders()
+        backend.sweep()
+        self._ask("joined", self._post.who, _node(), backend.kept() if isinstance(backend, Shipper) else [])
+        return _node(), grader_digest()
+
+    def parcels(self, key: str) -> list[str]:
+        """What must be brought of a snapshot; empty if it is not here."""
+        backend = self._shared_backend()
+        found = backend.find(key) if isinstance(backend, Shipper) else None
+        return backend.parcels(found) if found is not None and isinstance(backend, Shipper) else []
+
+    def send(self, key: str) -> Iterator[bytes]:
+        """One parcel, in chunks. Raises :class:`SandboxError`."""
+        backend = self._shared_backend()
+        if not isinstance(backend, Shipper):
+            raise SandboxError(f"the sandboxes of {backend.name} cannot be shipped")
+        yield from backend.pack(key)
 
     def perform(self, ident: str, job: Job, files: Mapping[str, bytes]) -> Iterator[list[Mapping[str, Any]] | Done]:
         """Make the attempt: lists of what happens to it, and what came of it last. Raises as :func:`solver_of`."""
@@ -219,9 +208,9 @@ class Hand:
                 backend.sharing = NodeSharing(
                     backend,
                     node=_node(),
-                    who=f"{self._post.who}/{os.getpid()}",
+                    who=self._post.who,
                     ask=self._ask,
-                    place_of=lambda node: _Node(self._post.porter.format(node=node)),
+                    place_of=_Other,
                     folder=SharedFolder(Path(share), backend.name) if share else None,
                 )
             self._backend = backend
@@ -275,4 +264,4 @@ def _sweep_folders() -> None:
             shutil.rmtree(folder, ignore_errors=True)
 
 
-__all__ = ["Hand", "Porter", "Post"]
+__all__ = ["Hand", "Post"]

@@ -26,7 +26,6 @@ from pytest_swegym.sandbox import sweep
 from pytest_swegym.sandbox.agent import Agent
 from pytest_swegym.sandbox.base import Sandbox
 from pytest_swegym.sandbox.base import SandboxLimits
-from pytest_swegym.sandbox.base import Sharing
 from pytest_swegym.sandbox.base import Snapshot
 from pytest_swegym.sandbox.base import Stored
 from pytest_swegym.sandbox.embedded import EmbeddedSandbox
@@ -36,6 +35,7 @@ from pytest_swegym.sandbox.limits import Group
 from pytest_swegym.sandbox.limits import control_groups
 from pytest_swegym.sandbox.moments import Moments
 from pytest_swegym.sandbox.room import explain
+from pytest_swegym.sandbox.sharing import Sharing
 from pytest_swegym.sandbox.toolchain import find_interpreter
 from pytest_swegym.sandbox.watchdog import WatchdogEnforcer
 from pytest_swegym.task.spec import EnvironmentSpec

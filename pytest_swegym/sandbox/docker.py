@@ -28,13 +28,13 @@ from pytest_swegym.sandbox import docker_snapshots
 from pytest_swegym.sandbox import docker_store
 from pytest_swegym.sandbox.base import Sandbox
 from pytest_swegym.sandbox.base import SandboxLimits
-from pytest_swegym.sandbox.base import Sharing
 from pytest_swegym.sandbox.base import Snapshot
 from pytest_swegym.sandbox.base import Stored
 from pytest_swegym.sandbox.docker_container import Plan
 from pytest_swegym.sandbox.docker_pool import Pool
 from pytest_swegym.sandbox.docker_pull import Pulls
 from pytest_swegym.sandbox.docker_sandbox import DockerSandbox
+from pytest_swegym.sandbox.sharing import Sharing
 from pytest_swegym.sandbox.toolchain import specifiers
 from pytest_swegym.task.spec import EnvironmentSpec
 
