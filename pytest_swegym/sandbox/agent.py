@@ -223,7 +223,8 @@ def _script(number: int, argv: Sequence[str], *, env: Mapping[str, str], cwd: st
         f"cd {quote(cwd)} || exit 126",
         f"unset {own} OLDPWD",
         exports + f"export {mark}{number}",
-        "exec " + " ".join(map(quote, words)),
+        # The agent's own kind of shell need not be started to start another: this one is it.
+        words[2] if joined and words[:2] == ["sh", "-c"] else "exec " + " ".join(map(quote, words)),
         ")",
         "echo $? >&3",
     )

@@ -23,6 +23,7 @@ _WORDS = {
     "Resource temporarily unavailable": errno.EAGAIN,
     "Cannot fork": errno.EAGAIN,
     "No space left on device": errno.ENOSPC,
+    "ENOSPC": errno.ENOSPC,
     "Disk quota exceeded": errno.EDQUOT,
     "Cannot allocate memory": errno.ENOMEM,
 }
