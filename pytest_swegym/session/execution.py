@@ -32,9 +32,12 @@ log = logging.getLogger("pytest_swegym.session")
 #: Where the tools ``submit`` and ``forfeit`` say that the episode is to end.
 _ENDED = f"{HOME}/tools/ended"
 # A lock is what a git that was ended leaves behind.
-_TREE = (
-    'lock=$GIT_DIR/index.lock; { [ ! -e "$lock" ] && [ ! -L "$lock" ]; } || rm -rf "$lock"; '
-    "git add -A -- . >/dev/null 2>&1; git write-tree 2>/dev/null"
+_UNLOCK = 'lock=$GIT_DIR/index.lock; { [ ! -e "$lock" ] && [ ! -L "$lock" ]; } || rm -rf "$lock"; '
+_TREE = f"{_UNLOCK}git add -A -- . >/dev/null 2>&1; git write-tree 2>/dev/null"
+# Prints the name of the tree, if everything in it could be added, and it is the base's.
+_UNCHANGED = (
+    f"{_UNLOCK}git add -A -- . >/dev/null 2>&1 && tree=$(git write-tree) && "
+    '[ "$tree" = "$(git rev-parse "HEAD^{tree}")" ] && echo "$tree"'
 )
 #: Seconds for each look at what an action has left.
 _PATIENCE = 30.0
@@ -164,6 +167,11 @@ class Execution:
             raise SandboxError(f"git did not end within {_PATIENCE:g} s")
         name = told.stdout.decode("ascii", "replace").strip()
         return name if told.exit_code == 0 and name else self._workspace.tree()
+
+    def unchanged(self) -> str:
+        """The name of the files if they are those of the base, else nothing; then the diff need not be made."""
+        told = self._look(_UNCHANGED, 256)
+        return told.stdout.decode("ascii", "replace").strip() if told.exit_code == 0 and not told.timed_out else ""
 
     def tool_state(self) -> Mapping[str, Any]:
         """What the tools' state commands print, joined; what is no JSON object is left out."""

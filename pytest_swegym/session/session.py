@@ -286,6 +286,9 @@ class Session:
         if not self._watch or seen.ending == "sandbox":
             return diff, tree, ""
         try:
+            now = "" if tree else self._execution.unchanged()
+            if now:
+                return "", now, ""
             now = self._execution.tree()
             return (diff if now == tree else self.workspace.diff()), now, ""
         except SandboxClosed:

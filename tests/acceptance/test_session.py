@@ -105,6 +105,22 @@ def test_an_episode(opened: Opened) -> None:
     assert "late" not in session.workspace.diff()
 
 
+@one_backend
+def test_the_first_look_shows_what_was_changed_before_the_episode(lab: Lab, task: Task, located: Snapshot) -> None:
+    with lab.workspace(task.spec, located) as workspace:
+        workspace.write("early.txt", "early\n")
+        session = Session(task.spec, workspace, load_protocol("json")())
+        first = session.begin()
+        assert "+early" in first.diff
+        assert first.tree == workspace.tree()
+        run(session, "rm early.txt")
+        assert session.observation.diff == ""
+        again = Session(task.spec, workspace, load_protocol("json")())
+        assert (again.begin().diff, again.observation.tree) == ("", workspace.tree())
+        session.close()
+        again.close()
+
+
 def test_going_back_takes_the_shell_along(opened: Opened) -> None:
     session = opened(steps=10)
     run(session, "cd tests; X='a b'; f() { echo f$X; }; export Y=y; echo one > one.txt")
