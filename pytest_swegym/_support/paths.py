@@ -34,6 +34,11 @@ def write_atomic(path: Path, data: bytes | str) -> None:
         os.replace(temporary, path)
 
 
+def halves(folder: Path, *, deep: bool = False) -> list[Path]:
+    """What writers that were cut have left in a folder, or below it, beside the files that it was to become."""
+    return sorted(folder.rglob(".*.tmp") if deep else folder.glob(".*.tmp"))
+
+
 @contextmanager
 def replacing(path: Path) -> Iterator[Path]:
     """A file beside ``path`` to write into, which takes its place at the end, and goes if that fails."""

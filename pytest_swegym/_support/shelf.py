@@ -121,7 +121,8 @@ class Shelf:
         known = path.exists()
         handle = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
         try:
-            fresh = known and time.time() - os.fstat(handle).st_mtime < unused_for
+            # From the future, it was used before the clock was set back.
+            fresh = known and abs(time.time() - os.fstat(handle).st_mtime) < unused_for
             if fresh or not _try_lock(handle) or not _is_at(handle, path) or not remove():
                 return False
             path.unlink(missing_ok=True)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 
+from pytest_swegym.environments.disk import sweep_files
 from pytest_swegym.errors import InfraError
 from pytest_swegym.sandbox import Backend
 from pytest_swegym.sandbox import make_backend
@@ -31,6 +32,7 @@ def main(options: argparse.Namespace) -> int:
             failed = failed or bool(asked and asked != "auto")
             continue
         failed = not _sweep(name, backend) or failed
+    _tell("files of the cache", sweep_files())
     return int(failed)
 
 
@@ -42,7 +44,11 @@ def _sweep(name: str, backend: Backend) -> bool:
         return False
     finally:
         backend.close()
+    _tell(name, lines)
+    return True
+
+
+def _tell(name: str, lines: list[str]) -> None:
     print(f"{name}: nothing to remove" if not lines else f"{name}: removed {len(lines)}")
     for line in lines:
         print(f"  {line}")
-    return True

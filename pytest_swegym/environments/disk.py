@@ -11,6 +11,7 @@ from collections.abc import Iterator
 
 from pytest_swegym._support.locks import key_lock
 from pytest_swegym._support.paths import cache_dir
+from pytest_swegym._support.paths import halves
 from pytest_swegym._support.paths import size_of
 from pytest_swegym._support.shelf import Shelf
 from pytest_swegym.errors import InfraError
@@ -24,6 +25,8 @@ log = logging.getLogger("pytest_swegym.environments")
 
 #: What was used in the last so many seconds stays: it may be about to be used again.
 UNUSED_FOR = 120.0
+#: Seconds after which a file that was never finished counts as left behind.
+_STALE = 3600.0
 CACHE = "cache"
 GIB = 2**30
 #: Folders of the cache whose files may go one by one, and what a file in them is.
@@ -88,6 +91,17 @@ class Disk:
             return False
 
 
+def sweep_files() -> list[str]:
+    """Remove files of the cache that writers which were cut never finished; a line for each."""
+    said = []
+    for path in (path for folder in _FILES for path in halves(cache_dir(folder), deep=True)):
+        with contextlib.suppress(OSError):
+            if abs(time.time() - path.stat().st_mtime) >= _STALE:
+                path.unlink()
+                said.append(f"removed {path}")
+    return said
+
+
 def order(found: Iterable[Stored]) -> Iterator[Stored]:
     """What may go, the longest unused first, each after all that lies on it; nothing in use, nor what that lies on."""
     things = {(each.place, each.key): each for each in found}
@@ -146,7 +160,7 @@ def _remove(each: Stored, unused_for: float) -> bool:
             return True
 
         return Shelf(_MIRRORS).remove(path.name, remove, unused_for=unused_for)
-    if time.time() - path.stat().st_mtime < unused_for:
+    if abs(time.time() - path.stat().st_mtime) < unused_for:
         return False
     path.unlink(missing_ok=True)
     return True

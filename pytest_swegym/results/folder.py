@@ -9,6 +9,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from pytest_swegym._support.keys import content_key
+from pytest_swegym._support.paths import halves
 from pytest_swegym._support.paths import write_atomic
 from pytest_swegym.errors import ConfigError
 from pytest_swegym.results.events import EVENTS
@@ -50,6 +51,8 @@ def check_folder(folder: Path, *, resume: bool, solver: str, options: tuple[str,
         raise ConfigError(
             f"{again}: {folder} holds attempts of the solver {sorted(others)[0]!r}; choose another folder"
         )
+    for left in halves(folder):
+        left.unlink(missing_ok=True)
 
 
 def conclude(store: ResultStore, records: Sequence[AttemptRecord], run_id: str, *, enough: int = ENOUGH) -> Summary:

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from pytest_swegym._support.paths import halves
 from pytest_swegym._support.paths import write_atomic
 from pytest_swegym.errors import ConfigError
 from pytest_swegym.results.failures import failure_of
@@ -44,7 +45,8 @@ class ResultStore:
     def write(self, record: AttemptRecord, grade: Grade | None = None, tree: bytes | None = None) -> Path:
         """Keep an attempt; returns its folder. ``record.json`` comes last: without it there is no record."""
         folder = self.folder(record.key)
-        (folder / RECORD).unlink(missing_ok=True)
+        for left in (folder / RECORD, *halves(folder)):  # of a run that was cut
+            left.unlink(missing_ok=True)
         report = record_report(record, grade.log if grade else b"")
         files = {
             REPORT: json.dumps(report, indent=4).encode() if report else b"",

@@ -9,6 +9,7 @@ import tempfile
 from pathlib import Path
 
 from pytest_swegym._support.paths import cache_dir
+from pytest_swegym.sandbox.layers import TRIAL
 
 
 _ELSE = "or use --swegym-sandbox=docker"
@@ -51,7 +52,7 @@ def explain(message: str, *, sysctl: Path = Path("/proc/sys")) -> str:
 
 def _trial(bwrap: str) -> str | None:
     """Start and end the smallest sandbox of our kind; its error, if any."""
-    with tempfile.TemporaryDirectory(dir=cache_dir("bubblewrap"), prefix="trial-") as name:
+    with tempfile.TemporaryDirectory(dir=cache_dir("bubblewrap"), prefix=TRIAL) as name:
         folder = Path(name)
         for part in ("lower", "upper", "work"):
             (folder / part).mkdir()

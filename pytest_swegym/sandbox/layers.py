@@ -22,6 +22,7 @@ from pytest_swegym.sandbox.limits import PREFIX
 
 
 META = "snapshot.json"
+TRIAL = "trial-"
 #: Files up to which a folder is removed by this process itself.
 _SMALL = 500
 
@@ -70,6 +71,11 @@ def group_prefix() -> str:
 def layers_dir() -> Path:
     """The folder of all saved layers."""
     return _private(cache_dir("bubblewrap", "layers"))
+
+
+def trials() -> list[Path]:
+    """The folders in which it was tried whether a sandbox starts."""
+    return sorted(cache_dir("bubblewrap").glob(f"{TRIAL}*"))
 
 
 def _private(folder: Path) -> Path:

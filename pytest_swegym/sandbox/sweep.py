@@ -26,15 +26,12 @@ def sweep(groups: Iterable[Path] = ()) -> list[str]:
     runs = sorted(layers.runs_dir().iterdir())
     abandoned = [folder for folder in runs if not folder.name.startswith(".") and _abandoned(folder)]
     killed = _end_processes(abandoned)
-    for folder in runs:
-        if folder.name.startswith("."):
-            said += _remove_stale(folder)
-        elif folder in abandoned:
-            layers.remove_tree(folder)
-            said.append(f"removed {folder}" + (f", ended {killed[folder]} processes" if killed[folder] else ""))
-    for folder in sorted(layers.layers_dir().iterdir()):
-        if folder.name.startswith("."):
-            said += _remove_stale(folder)
+    for folder in abandoned:
+        layers.remove_tree(folder)
+        said.append(f"removed {folder}" + (f", ended {killed[folder]} processes" if killed[folder] else ""))
+    unfinished = [folder for folder in (*runs, *sorted(layers.layers_dir().iterdir())) if folder.name.startswith(".")]
+    for folder in (*unfinished, *layers.trials()):
+        said += _remove_stale(folder)
     said += [f"removed the control group {group}" for group in _orphaned(groups) if remove_group(group)]
     return said
 
@@ -57,12 +54,19 @@ def _abandoned(folder: Path) -> bool:
 
 def _remove_stale(folder: Path) -> list[str]:
     try:
-        if time.time() - folder.stat().st_mtime < _STALE:
+        # The clock may have been set meanwhile: what is from the future is not of now either.
+        if abs(time.time() - folder.stat().st_mtime) < _STALE or _maker_lives(folder.name):
             return []
     except OSError:
         return []
     layers.remove_tree(folder)
     return [f"removed {folder}"]
+
+
+def _maker_lives(name: str) -> bool:
+    """Whether the process still runs whose number stands before the last part of a half-made folder's name."""
+    pid = name.lstrip(".").split("-")[-2:][0]
+    return pid.isdigit() and os.path.exists(f"/proc/{pid}")
 
 
 def _end_processes(folders: Sequence[Path]) -> Counter[Path]:
