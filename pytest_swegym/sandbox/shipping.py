@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import os
 import re
@@ -31,15 +32,22 @@ _ENV = {"PATH": os.defpath, "LC_ALL": "C"}
 
 
 def sent(shelf: str, key: str, body: Iterable[bytes], **said: Any) -> Iterator[bytes]:
-    """A parcel: what is ``said`` of it, with its card, and its ``body``."""
+    """A parcel: what is ``said`` of it, with its card, its ``body``, and the digest of that."""
     card = Shelf(shelf).read(key)
     about = {"kind": card.kind, "title": card.title} if card is not None else {}
     yield json.dumps({"format": FORMAT, "key": key, **about, **said}).encode() + b"\n"
-    yield from body
+    digest = hashlib.sha256()
+    for data in body:
+        digest.update(data)
+        yield data
+    yield digest.digest()
 
 
 def received(key: str, chunks: Iterable[bytes]) -> tuple[dict[str, Any], Iterator[bytes]]:
-    """What is said of a parcel, and its body. Raises :class:`SandboxError` if it is none of ``key``, or too large."""
+    """What is said of a parcel, and its body. Raises :class:`SandboxError` if it is none of ``key``.
+
+    The body raises it at its end if it is not whole, and where it is too large.
+    """
     stream, first = iter(chunks), b""
     while b"\n" not in first and len(first) <= _LINE_LIMIT:
         data = next(stream, None)
@@ -54,17 +62,26 @@ def received(key: str, chunks: Iterable[bytes]) -> tuple[dict[str, Any], Iterato
         good = False
     if not good:
         raise SandboxError(f"what was sent as snapshot {key} is no parcel of it")
-    return said, _limited(key, rest, stream)
+    return said, _whole(key, rest, stream)
 
 
-def _limited(key: str, first: bytes, stream: Iterator[bytes]) -> Iterator[bytes]:
-    total = len(first)
-    yield first
+def _whole(key: str, first: bytes, stream: Iterator[bytes]) -> Iterator[bytes]:
+    digest, total, held = hashlib.sha256(), 0, first
+    size = digest.digest_size
     for data in stream:
-        total += len(data)
-        if total > LIMIT:
-            raise SandboxError(f"the parcel of snapshot {key} is larger than {LIMIT >> 30} GiB")
-        yield data
+        held += data
+        if len(held) > size:
+            body, held = held[:-size], held[-size:]
+            total += len(body)
+            if total > LIMIT:
+                raise SandboxError(f"the parcel of snapshot {key} is larger than {LIMIT >> 30} GiB")
+            digest.update(body)
+            yield body
+    if len(held) > size:
+        digest.update(held[:-size])
+        yield held[:-size]
+    if held[-size:] != digest.digest():
+        raise SandboxError(f"the parcel of snapshot {key} did not come whole")
 
 
 def note(shelf: str, key: str, said: Mapping[str, Any]) -> None:
