@@ -74,13 +74,18 @@ class SweBench(Driver):
             "image": self.setting["image"],
             "repo": "",
             "version": "",
-            "FAIL_TO_PASS": self.setting["fail_to_pass"],
-            "PASS_TO_PASS": self.setting["pass_to_pass"],
+            "FAIL_TO_PASS": _as_in_its_rows(self.setting["fail_to_pass"]),
+            "PASS_TO_PASS": _as_in_its_rows(self.setting["pass_to_pass"]),
             "log_parser": "parse_log_pytest",
             "eval_type": "pass_and_fail",
             "eval_script": "\n".join(script) + "\n",
         }
         return make_test_spec(row)
+
+
+def _as_in_its_rows(names: list[str]) -> list[str]:
+    """Its parser takes a name up to the first blank, and the lists of its data sets were made with that parser."""
+    return sorted({name.split()[0] for name in names})
 
 
 serve(SweBench)
