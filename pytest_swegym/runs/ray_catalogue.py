@@ -48,7 +48,10 @@ class Catalogue:
         """What was made under that name; true if ``who`` is to make it now, false if it is being made."""
         if name in self._entries:
             return self._entries[name]
-        return self._makers.setdefault(name, who) == who
+        if name in self._makers:
+            return False
+        self._makers[name] = who
+        return True
 
     def made(self, name: str, entry: Entry, node: str, parcels: Sequence[str]) -> None:
         """It is made, and ``node`` has it, in these parcels."""
