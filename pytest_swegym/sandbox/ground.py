@@ -15,6 +15,7 @@ from pytest_swegym.sandbox.layers import layers_dir
 
 #: Bytes and files below which a disk counts as full.
 _FULL_BYTES, _FULL_FILES = 2**20, 16
+_KEPT = 16 * 2**20
 #: Seconds between two looks at a disk.
 _LOOK = 0.1
 #: Seconds that a sandbox has taken at most to start.
@@ -69,9 +70,11 @@ class _Watch:
             found = os.statvfs(self._place)
         except OSError:
             return False
-        # What is reserved for root may be used up by root, inside too.
-        blocks, files = (found.f_bfree, found.f_ffree) if os.geteuid() == 0 else (found.f_bavail, found.f_favail)
-        if blocks * found.f_frsize < _FULL_BYTES or (found.f_files and files < _FULL_FILES):
+        size = found.f_frsize
+        # What is reserved for root may be used up by root, inside too; what ext4 keeps for itself, by nobody.
+        kept = min(_KEPT, found.f_blocks * size // 50)
+        rest = found.f_bfree * size - kept if os.geteuid() == 0 else 0
+        if max(found.f_bavail * size, rest) < _FULL_BYTES or (found.f_files and found.f_favail < _FULL_FILES):
             self._last = time.monotonic()
         return True
 
