@@ -110,7 +110,7 @@ class Lab:
         self.compat = compat
         self.fast_fail = fast_fail
         self.shards = shards
-        self._spares = Spares() if prefork else None
+        self.spares = Spares() if prefork else None
         self._ordinary: set[str] = set()
         self.grades = grades
         self._offline = offline
@@ -260,7 +260,7 @@ class Lab:
         """A fresh fork of a repository snapshot; with ``begin`` it starts from that moment of an earlier workspace.
 
         Its sandbox, and those that it starts, end with ``scope``. ``tests`` names the task whose hidden tests are about
-        to be run in it: with ``prefork``, their Python is up already, or comes up meanwhile.
+        to be run in it: with ``prefork``, their Python may be up already.
         """
         limits = SandboxLimits(memory_mb=spec.limits.memory_mb, cpus=spec.limits.cpus, pids=spec.limits.pids)
         base = with_variables(snapshot, spec)
@@ -279,12 +279,12 @@ class Lab:
         return Workspace(sandbox, spec.workdir, fork=fork, drop=drop, program=spec.shell, occasion=occasion)
 
     def _ahead(self, task: Task, snapshot: Snapshot, start: Callable[[], Sandbox]) -> Sandbox:
-        """A sandbox in which the Python of the task's tests has been started, where that can be."""
+        """A sandbox in which the Python of the task's tests waits, if one was made ready meanwhile."""
         name = content_key(snapshot.key, task.to_dict())
-        if self._spares is None or name in self._ordinary:
+        if self.spares is None or name in self._ordinary:
             return start()
 
-        def make() -> Sandbox:
+        def ready() -> Sandbox:
             sandbox = start()
             try:
                 if not begin_tests(task, sandbox):
@@ -295,7 +295,7 @@ class Lab:
                 raise
             return sandbox
 
-        return self._spares.take(name, make)
+        return self.spares.take(name, start, ready)
 
     @contextmanager
     def computing(
@@ -324,8 +324,8 @@ class Lab:
     def close(self) -> None:
         """End every sandbox of the run. Twice is fine."""
         self.admission.close()
-        if self._spares is not None:
-            self._spares.close()
+        if self.spares is not None:
+            self.spares.close()
         while self._holds:
             self._holds.popitem()[1].release()
         self.backend.close()

@@ -32,6 +32,8 @@ from pytest_swegym.workspace import Workspace
 
 #: Bytes of events, and of log, that one run may produce.
 STREAM_LIMIT = 64 * 2**20
+#: What the test process says before its events: it is up, and no code of the repository has run.
+READY = b"ready\n"
 #: Bytes of log that a grade keeps: its first and its last half.
 LOG_LIMIT = 2 * 2**20
 #: The files of ``payload`` that make a runner, the later on top of the earlier.
@@ -143,7 +145,7 @@ def run_tests(
         timeout=task.spec.limits.timeout,
         output_limit=STREAM_LIMIT,
     )
-    stream = decode(result.stdout, key)
+    stream = decode(result.stdout.removeprefix(READY), key)
     seen = collect(stream.events)
     log = result.stderr
     if not stream.events and result.exit_code in (126, 127) and not result.timed_out:
@@ -171,15 +173,18 @@ def run_tests(
 def begin_tests(task: Task, sandbox: Sandbox) -> bool:
     """Start the Python that will run the hidden tests ahead of the patch; it waits for its job, the runner imported.
 
-    The next :func:`run_tests` in that sandbox gets it. False where it is started when it is needed: a sandbox that
-    cannot start anything ahead, a runner that is not Python's, a command that the repository has to be asked for.
+    To be called before anything of a patch is in the sandbox: it returns when that Python reads no more files. The next
+    :func:`run_tests` there gets it. False where it is started when it is needed: a sandbox that cannot start anything
+    ahead, a runner that is not Python's, a command that the repository has to be asked for.
+
+    Raises :class:`SandboxError` if it does not come up.
     """
     if not isinstance(sandbox, Starter) or task.spec.runner not in _PAYLOAD:
         return False
     command = parse_command(task)
     if command.tox:
         return False
-    sandbox.begin(**_call(task, command, task.spec.workdir), head=_head(task.spec.runner))
+    sandbox.begin(**_call(task, command, task.spec.workdir), head=_head(task.spec.runner), greeting=READY)
     return True
 
 

@@ -94,8 +94,8 @@ class EmbeddedSandbox:
         begun = self._taken(argv, variables, folder, stdin)
         if begun is not None:
             started, oom_before = time.monotonic(), self._group.oom_kills()
-            job = begun.go(stdin, None if timeout is None else started + timeout)
-            return self._followed(job, started, oom_before, timeout, output_limit)
+            rest = stdin[len(begun.head) :]
+            return self._followed(begun.job, started, oom_before, timeout, output_limit, unsent=rest)
         return self._run(argv, timeout=timeout, env=variables, cwd=folder, stdin=stdin, output_limit=output_limit)
 
     def begin(
@@ -105,10 +105,11 @@ class EmbeddedSandbox:
         env: Mapping[str, str] | None = None,
         cwd: str | None = None,
         head: bytes = b"",
+        greeting: bytes = b"",
     ) -> None:
         """Start a command ahead of its time; see :class:`~pytest_swegym.sandbox.base.Starter`."""
         call = Call(argv=tuple(argv), env={**self._env, **(env or {})}, cwd=cwd or "/")
-        begun = Begun(self._agent, call, head)
+        begun = Begun(self._agent, call, head, greeting)
         with self._closing:
             before, self._begun = (begun, None) if self._closed else (self._begun, begun)
         if before is not None:
@@ -139,11 +140,11 @@ class EmbeddedSandbox:
         return self._followed(job, begin, oom_before, timeout, output_limit)
 
     def _followed(
-        self, job: Job, begin: float, oom_before: int, timeout: float | None, output_limit: int
+        self, job: Job, begin: float, oom_before: int, timeout: float | None, output_limit: int, *, unsent: bytes = b""
     ) -> ExecResult:
-        """What a started command comes to."""
+        """What a started command comes to, told the rest of its stdin."""
         try:
-            streams = Streams(job, self._agent.alive, output_limit)
+            streams = Streams(job, self._agent.alive, output_limit, unsent)
             timed_out = not streams.follow(None if timeout is None else begin + timeout)
             if timed_out:
                 self._agent.end(job.number)
@@ -233,6 +234,8 @@ class EmbeddedSandbox:
         self._agent.jailed.close()
         for shell in list(self._shells):
             shell.close()
+        if self._begun is not None:
+            self._begun.close()
 
     def close(self) -> None:
         """End every process and remove what the sandbox wrote. Twice is fine; never raises."""

@@ -10,12 +10,13 @@ from collections.abc import Mapping
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from pytest_swegym.errors import SandboxError
 from pytest_swegym.sandbox.agent import Agent
 from pytest_swegym.sandbox.agent import Job
 
 
-#: Seconds for what a command is told as it starts to be taken from us: it fits into a pipe.
-_PATIENCE = 5.0
+#: Seconds for a command to come up.
+_PATIENCE = 60.0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -28,27 +29,37 @@ class Call:
 
 
 class Begun:
-    """A command of ``call`` that runs, and has been told the ``head`` of its stdin."""
+    """A command of ``call`` that runs, has been told the ``head`` of its stdin, and has answered ``greeting``."""
 
-    def __init__(self, agent: Agent, call: Call, head: bytes) -> None:
-        """Raises as :meth:`Agent.launch`."""
+    def __init__(self, agent: Agent, call: Call, head: bytes, greeting: bytes) -> None:
+        """Raises :class:`SandboxError` if it does not answer, and as :meth:`Agent.launch`."""
         self.call, self.head = call, head
         self._agent = agent
         self.job = agent.launch(call.argv, env=call.env, cwd=call.cwd, stdin=None)
         with contextlib.suppress(BlockingIOError):
             os.read(self.job.status, 1)  # the end of the line that said that it started: the next is its exit code
-        feed(self.job, head, agent.alive, time.monotonic() + _PATIENCE)
+        deadline = time.monotonic() + _PATIENCE
+        feed(self.job, head, agent.alive, deadline)
+        if not self._answers(greeting, deadline):
+            self.close()
+            raise SandboxError(f"{call.argv[0]}, started ahead of its time, did not come up")
+
+    def _answers(self, greeting: bytes, deadline: float) -> bool:
+        """Wait until the command has written ``greeting``, and nothing else."""
+        poller = select.poll()
+        for handle in (self.job.out, self.job.status, self._agent.alive):
+            poller.register(handle, select.POLLIN)
+        said = b""
+        while said != greeting:
+            ready = {handle for handle, _ in poller.poll(max(deadline - time.monotonic(), 0) * 1000)}
+            if ready != {self.job.out} or not greeting.startswith(said):
+                return False
+            said += os.read(self.job.out, len(greeting) - len(said))
+        return True
 
     def fits(self, argv: Sequence[str], env: Mapping[str, str], cwd: str, stdin: bytes) -> bool:
         """Whether it is what somebody wants to be started now."""
         return self.call == Call(argv=tuple(argv), env=env, cwd=cwd) and stdin.startswith(self.head)
-
-    def go(self, stdin: bytes, deadline: float | None) -> Job:
-        """Tell it the rest of its stdin; whoever calls follows it from here."""
-        feed(self.job, stdin[len(self.head) :], self._agent.alive, deadline)
-        os.close(self.job.stdin)
-        self.job.stdin = -1
-        return self.job
 
     def close(self) -> None:
         """End it. Twice is fine."""
@@ -58,8 +69,8 @@ class Begun:
             self.job.close()
 
 
-def feed(job: Job, data: bytes, alive: int, deadline: float | None) -> None:
-    """Write to a command's stdin until all is written, the command has ended, or the time is up."""
+def feed(job: Job, data: bytes, alive: int, deadline: float) -> None:
+    """Write to the stdin of a command that says nothing yet, until it has ended or the time is up."""
     os.set_blocking(job.stdin, False)
     poller = select.poll()
     poller.register(job.stdin, select.POLLOUT)
@@ -67,8 +78,7 @@ def feed(job: Job, data: bytes, alive: int, deadline: float | None) -> None:
         poller.register(handle, select.POLLIN)
     rest = memoryview(data)
     while rest:
-        left = None if deadline is None else max(deadline - time.monotonic(), 0) * 1000
-        ready = {handle for handle, _ in poller.poll(left)}
+        ready = {handle for handle, _ in poller.poll(max(deadline - time.monotonic(), 0) * 1000)}
         if ready != {job.stdin}:
             return
         with contextlib.suppress(BlockingIOError):

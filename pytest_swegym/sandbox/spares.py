@@ -23,7 +23,7 @@ class Spares:
     """One sandbox ahead for each of the ``most`` keys that were asked for last. Safe to call from several threads.
 
     Nothing is made ahead for a key that was asked for only once: a task that is graded once never is again.
-    A sandbox is handed out once, and is as fresh as one that is made when it is asked for.
+    A sandbox is handed out once.
     """
 
     def __init__(self, most: int = MOST) -> None:
@@ -34,8 +34,11 @@ class Spares:
         self._making: dict[str, threading.Thread] = {}
         self._closed = False
 
-    def take(self, key: str, make: Callable[[], Sandbox]) -> Sandbox:
-        """A sandbox made by ``make``, now or before; ``key`` says which of them are alike. Raises as ``make``."""
+    def take(self, key: str, start: Callable[[], Sandbox], ready: Callable[[], Sandbox]) -> Sandbox:
+        """A sandbox that was made by ``ready`` before, else one by ``start``. Raises as that.
+
+        ``key`` says which of them are alike.
+        """
         with self._lock:
             spare = self._ready.pop(key, None)
             again = key in self._asked
@@ -44,14 +47,14 @@ class Spares:
             while len(self._asked) > _REMEMBERED:
                 self._asked.popitem(last=False)
             if again and key not in self._making and not self._closed:
-                self._making[key] = threading.Thread(target=self._make, args=(key, make), daemon=True)
+                self._making[key] = threading.Thread(target=self._make, args=(key, ready), daemon=True)
                 self._making[key].start()
-        return make() if spare is None else spare
+        return start() if spare is None else spare
 
-    def _make(self, key: str, make: Callable[[], Sandbox]) -> None:
+    def _make(self, key: str, ready: Callable[[], Sandbox]) -> None:
         sandbox: Sandbox | None = None
         try:
-            sandbox = make()
+            sandbox = ready()
         except SwegymError as error:
             log.info("no sandbox ahead: %s", error)  # who asks next is told
         surplus = [sandbox] if sandbox is not None else []

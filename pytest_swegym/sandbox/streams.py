@@ -23,9 +23,9 @@ _PIPE_BYTES = 2**20
 
 
 class Streams:
-    """Reads a command's FIFOs until it ends."""
+    """Reads a command's FIFOs until it ends, and writes what it is still to be told to its open stdin."""
 
-    def __init__(self, job: Job, alive: int, limit: int) -> None:
+    def __init__(self, job: Job, alive: int, limit: int, unsent: bytes = b"") -> None:
         self.out = Capture(limit)
         self.err = Capture(limit)
         self.code: int | None = None
@@ -38,6 +38,11 @@ class Streams:
             self._poller.register(handle, select.POLLIN)
         for handle in self._open:
             _widen(handle)
+        self._unsent = memoryview(unsent)
+        if job.stdin >= 0:
+            _widen(job.stdin)
+            os.set_blocking(job.stdin, False)
+            self._poller.register(job.stdin, select.POLLOUT)
 
     def follow(self, deadline: float | None) -> bool:
         """Read until the command ends; ``False`` if ``deadline`` came first."""
@@ -49,9 +54,19 @@ class Streams:
             for handle, _ in self._poller.poll(None if left is None else left * 1000 + 1):
                 if handle in self._open:
                     self._take(handle)
+                elif handle == self._job.stdin:
+                    self._send()
                 elif handle == self._alive or self._read_status():
                     self._drain()
                     return True
+
+    def _send(self) -> None:
+        with contextlib.suppress(BlockingIOError):
+            self._unsent = self._unsent[os.write(self._job.stdin, self._unsent) :]
+        if not self._unsent:
+            self._poller.unregister(self._job.stdin)
+            os.close(self._job.stdin)
+            self._job.stdin = -1
 
     def _take(self, handle: int) -> None:
         data = _read_now(handle)

@@ -298,6 +298,7 @@ def ready(head: "Job") -> "List[Any]":
             __import__("_pytest." + name)
     except Exception:
         pass
+    os.write(3, b"ready\n")  # before there is anything of a patch beside it: what starts reads files of many folders
     return sources
 
 
