@@ -177,9 +177,9 @@ class Soak:
 
     def _inject(self, scene: Scene, chosen: list[faults.Fault], share: int) -> list[faults.Fault]:
         """Do one after the other, each when some more attempts have ended."""
-        done, before = [], scene.done
+        done = []
         for number, fault in enumerate(chosen):
-            goal = before + max(share * (number + 1) // len(chosen), 1)
+            goal = max(share * (number + 1) // len(chosen), 1)
             if not scene.wait_for(self.rng.randint(goal - max(share // len(chosen), 1) + 1, goal), seconds=PATIENCE):
                 break
             time.sleep(self.rng.uniform(0, 0.15))

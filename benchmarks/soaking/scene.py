@@ -10,6 +10,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from dataclasses import field
 from pathlib import Path
@@ -35,6 +36,7 @@ class Scene:
     log: Path
     door: str = "pytest"
     process: subprocess.Popen[bytes] = field(init=False)
+    _began: int = field(init=False)
     clock: Path = field(init=False)
 
     def start(self, *, jobs: int, workers: int, clock: bool, apart: bool) -> None:
@@ -44,6 +46,8 @@ class Scene:
         argv = [sys.executable, "-X", "faulthandler", *self._words(jobs, workers)]
         if apart:
             argv = ["unshare", "--net", "sh", "-c", 'ip link set lo up; exec "$@"', "sh", *argv]
+        self.log.touch()
+        self._began = self.log.stat().st_mtime_ns
         with self.log.open("ab") as log:
             self.process = subprocess.Popen(
                 argv, cwd=self.course.folder, stdout=log, stderr=log, stdin=subprocess.DEVNULL, env=self._env(clock)
@@ -98,8 +102,12 @@ class Scene:
 
     @property
     def done(self) -> int:
-        """How many attempts have a record, of this sitting and before."""
-        return sum(1 for _ in (self.output / "attempts").glob("*/record.json"))
+        """How many records this session has written."""
+        count = 0
+        for path in (self.output / "attempts").glob("*/record.json"):
+            with suppress(OSError):
+                count += path.stat().st_mtime_ns > self._began
+        return count
 
     @property
     def over(self) -> bool:
