@@ -9,11 +9,13 @@ import json
 import shutil
 import socket
 import subprocess
+import sys
 import tarfile
 import threading
 import time
 from collections.abc import Callable
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from http.server import BaseHTTPRequestHandler
 from http.server import ThreadingHTTPServer
@@ -47,12 +49,23 @@ class Front(ThreadingHTTPServer):
         self.behind = behind
         self.refusals: list[int] = []
         self.closed = False
+        #: Where the first request for each image waits for those for the others; the official library is let pass.
+        self.together: threading.Barrier | None = None
         self.asked: list[str] = []
         self.lock = threading.Lock()
 
     @property
     def name(self) -> str:
         return f"127.0.0.1:{self.server_port}"
+
+    def meet(self, path: str) -> None:
+        image = path.partition("/manifests/")[0]
+        if self.together is not None and "/manifests/" in path and "/library/" not in path:
+            with self.lock:
+                first = not any(each.startswith(f"{image}/") for each in self.asked)
+                self.asked += [f"{image}/meets"] * first
+            if first:
+                self.together.wait(20)
 
     def refusal(self, path: str, login: str | None) -> int:
         with self.lock:
@@ -68,6 +81,7 @@ class Relay(BaseHTTPRequestHandler):
     server: Front
 
     def do_GET(self) -> None:
+        self.server.meet(self.path)
         status = self.server.refusal(self.path, self.headers["Authorization"])
         if status:
             body = json.dumps({"errors": [{"code": "TOOMANYREQUESTS", "message": "slow down"}]}).encode()
@@ -190,6 +204,28 @@ def test_an_image_comes_through_the_mirror_once(front: Front, make: Callable[...
     assert make().base(EnvironmentSpec(image=TEAM)) == found
     assert make(offline=True).base(EnvironmentSpec(image=TEAM)) == found
     assert front.asked == []
+
+
+def test_many_who_ask_pull_an_image_once_and_different_ones_at_the_same_time(
+    front: Front, make: Callable[..., DockerBackend], api: docker.APIClient
+) -> None:
+    make().base(EnvironmentSpec(image=TEAM))
+    api.remove_image(f"{front.name}/{TEAM}", force=True)  # the container that was looked into may be on its way out
+    once, front.asked = sorted(front.asked), []
+    front.together = threading.Barrier(2)  # breaks if one pull waits for the other
+    script = (
+        "import sys; from pytest_swegym.sandbox.docker import DockerBackend, EnvironmentSpec, Pulls\n"
+        "backend = DockerBackend(pulls=Pulls(registry=sys.argv[1]))\n"
+        "print(backend.base(EnvironmentSpec(image=sys.argv[2])).ref['image'])"
+    )
+    other = subprocess.Popen([sys.executable, "-c", script, front.name, TEAM], stdout=subprocess.PIPE, text=True)
+    backend = make()
+    with ThreadPoolExecutor(6) as threads:
+        found = list(threads.map(lambda name: backend.base(EnvironmentSpec(image=name)), [TEAM, OFFICIAL] * 3))
+    said, _ = other.communicate()
+    assert len({each.ref["image"] for each in found} | {said.strip()}) == 2
+    assert not front.together.broken
+    assert sorted(path for path in front.asked if TEAM[:-2] in path and "/meets" not in path) == once
 
 
 def test_an_official_image_is_in_the_mirrors_library(front: Front, make: Callable[..., DockerBackend]) -> None:
