@@ -7,6 +7,7 @@ import os
 import subprocess
 import threading
 from collections.abc import Callable
+from collections.abc import Hashable
 from collections.abc import Iterable
 from collections.abc import Iterator
 from collections.abc import Mapping
@@ -24,11 +25,13 @@ from pytest_swegym.sandbox import layers
 from pytest_swegym.sandbox import shipping
 from pytest_swegym.sandbox import sweep
 from pytest_swegym.sandbox.agent import Agent
+from pytest_swegym.sandbox.ahead import Ahead
 from pytest_swegym.sandbox.base import Sandbox
 from pytest_swegym.sandbox.base import SandboxLimits
 from pytest_swegym.sandbox.base import Snapshot
 from pytest_swegym.sandbox.base import Stored
 from pytest_swegym.sandbox.embedded import EmbeddedSandbox
+from pytest_swegym.sandbox.embedded import Running
 from pytest_swegym.sandbox.leftovers import Leftovers
 from pytest_swegym.sandbox.limits import Enforcer
 from pytest_swegym.sandbox.limits import Group
@@ -60,7 +63,8 @@ class BubblewrapBackend:
         self._lock = threading.RLock()
         self._run: layers.RunFolder | None = None
         self._points: dict[tuple[object, ...], jail.Points] = {}
-        self._sandboxes: dict[EmbeddedSandbox, Callable[[], None]] = {}
+        self._sandboxes: dict[EmbeddedSandbox, tuple[Callable[[], None], Hashable]] = {}
+        self._ahead = Ahead(Running.end)
         self._moments = Moments()
         self._leftovers = Leftovers()
         self.sharing: Sharing | None = None
@@ -133,16 +137,30 @@ class BubblewrapBackend:
         mounts: Mapping[str, Path] | None = None,
     ) -> EmbeddedSandbox:
         """A running fork of ``snapshot``: an empty folder for its writes over the snapshot's layers."""
-        bwrap = self._require()
+        self._require()
         limits = limits or SandboxLimits()
         seen = self._jail(snapshot, limits, network, mounts or {})
+        kind = (seen.layers, seen.sight, limits)
+        running = self._ahead.take(kind)
+        if running is None or running.agent.ended:
+            running = self._begin(seen, snapshot, limits)
+        sandbox = EmbeddedSandbox(
+            snapshot, running, freeze=self._freeze, forget=self._forget, leave=self._leftovers.add
+        )
+        with self._lock:
+            self._sandboxes[sandbox] = running.release, kind
+        self._ahead.started(kind, lambda: self._begin(seen, snapshot, limits))
+        return sandbox
+
+    def _begin(self, seen: jail.Jail, snapshot: Snapshot, limits: SandboxLimits) -> Running:
+        """A jail that runs, with nothing in it but its agent."""
         run = self._folder()
         folder = run.new("sandbox")
         group: Group | None = None
         release = self._hold(snapshot)
         try:
             group = self._enforcer().create(f"{run.groups}{folder.name}", limits)
-            agent = Agent(seen.command(bwrap, folder, self._points_of(seen)), folder, group)
+            agent = Agent(seen.command(self._require(), folder, self._points_of(seen)), folder, group)
             group.attach(agent.init, agent.pid)
         except (OSError, SandboxError) as error:
             if group is not None:
@@ -150,12 +168,7 @@ class BubblewrapBackend:
             layers.remove_tree(folder)
             release()
             raise SandboxError(f"{explain(error)} (layers: {', '.join(seen.layers)})") from error
-        sandbox = EmbeddedSandbox(
-            snapshot, agent, group, folder, freeze=self._freeze, forget=self._forget, leave=self._leftovers.add
-        )
-        with self._lock:
-            self._sandboxes[sandbox] = release
-        return sandbox
+        return Running(agent, group, folder, release)
 
     def sweep(self) -> list[str]:
         """Remove what dead processes left: run folders, control groups, half-written layers."""
@@ -171,10 +184,12 @@ class BubblewrapBackend:
 
     def evict(self, key: str, *, unused_for: float) -> bool:
         """Remove a saved layer, unless it is in use or was in the last seconds; whether it is gone."""
+        self._ahead.discard(lambda kind: key in str(kind))
         return layer_store.evict(key, unused_for=unused_for)
 
     def drop(self, snapshot: Snapshot) -> None:
         """Give up a temporary snapshot; what still lies on it keeps what it needs."""
+        self._ahead.discard(lambda kind: snapshot.ref["layers"][-1] in str(kind))
         self._moments.drop(snapshot.key)
 
     def platform(self, environment: EnvironmentSpec) -> str:
@@ -211,6 +226,7 @@ class BubblewrapBackend:
             self._run = None
             self._points.clear()
         self._moments.close()
+        self._ahead.discard()
         # All at once: the kernel then takes them down side by side.
         for sandbox in sandboxes:
             sandbox.kill()
@@ -279,9 +295,10 @@ class BubblewrapBackend:
 
     def _forget(self, sandbox: EmbeddedSandbox) -> None:
         with self._lock:
-            release = self._sandboxes.pop(sandbox, None)
+            release, kind = self._sandboxes.pop(sandbox, (None, None))
         if release is not None:
             release()
+            self._ahead.ended(kind)
 
     def _own(self, sandbox: Sandbox) -> EmbeddedSandbox:
         if not isinstance(sandbox, EmbeddedSandbox):

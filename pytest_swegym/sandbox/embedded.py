@@ -12,6 +12,7 @@ from collections.abc import Mapping
 from collections.abc import Sequence
 from pathlib import Path
 from types import TracebackType
+from typing import NamedTuple
 
 from pytest_swegym.errors import SandboxClosed
 from pytest_swegym.errors import SwegymError
@@ -42,26 +43,39 @@ _LAST_WORDS = 2.0
 _LAST_BREATH = 0.3
 
 
+class Running(NamedTuple):
+    """A jail that runs, with nothing in it but its agent, and what it takes on the host."""
+
+    agent: Agent
+    group: Group
+    folder: Path
+    release: Callable[[], None]
+
+    def end(self) -> None:
+        """End it without a trace."""
+        self.agent.jailed.close()
+        self.group.remove()
+        remove_tree(self.folder)
+        self.release()
+
+
 class EmbeddedSandbox:
     """A fork of a snapshot in a bubblewrap jail; see :class:`~pytest_swegym.sandbox.base.Sandbox`."""
 
     def __init__(
         self,
         snapshot: Snapshot,
-        agent: Agent,
-        group: Group,
-        folder: Path,
+        running: Running,
         *,
         freeze: Callable[[EmbeddedSandbox], Snapshot],
         forget: Callable[[EmbeddedSandbox], None],
         leave: Callable[[Callable[[], None]], None],
     ) -> None:
         """``leave`` is told how to remove what was left on the host, which may be done later."""
-        self.id = f"{folder.parent.name}-{folder.name}"
+        self.folder = running.folder
+        self.id = f"{self.folder.parent.name}-{self.folder.name}"
         self.snapshot_of = snapshot
-        self.folder = folder
-        self._agent = agent
-        self._group = group
+        self._agent, self._group = running.agent, running.group
         self._freeze = freeze
         self._forget = forget
         self._leave = leave

@@ -122,3 +122,15 @@ def test_out_of_namespaces_is_named() -> None:
     said = fill(before, wrapped=(unshare, "--user", "--map-root-user"), again=False)
     assert "user.max_net_namespaces is 3" in said[-2]
     assert said[-1] == "room again: yes"
+
+
+def test_one_fresh_episode_after_the_other_shares_nothing(backend: BubblewrapBackend) -> None:
+    snapshot = backend.base(EnvironmentSpec(python=">=3.8"))
+    before, seen = processes_below(os.getpid()), set()
+    for number in range(8):
+        with backend.start(snapshot) as sandbox:
+            assert sandbox.exec(["sh", "-c", "ls /tmp; echo mine > /tmp/mine"]).output == "", number
+            seen.add(sandbox.id)
+    assert len(seen) == 8
+    backend.close()
+    assert processes_below(os.getpid()) <= before
