@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import argparse
 import ast
+import os
 import resource
 import statistics
 import sys
@@ -20,6 +21,7 @@ from typing import Any
 
 sys.path.insert(0, str(Path(__file__).parent))
 
+from measure import descendants
 from measure import figure
 from measure import machine
 
@@ -106,17 +108,26 @@ def timed(lab: Lab, prepared: Prepared, runs: int) -> None:
             for name in MANNERS:
                 wall, cpu = time.perf_counter(), _cpu()
                 graded(lab, prepared, patch, name)
+                wall = time.perf_counter() - wall
+                _settle()
                 if number:  # the first is warm-up
-                    walls[name].append((time.perf_counter() - wall) * 1000)
+                    walls[name].append(wall * 1000)
                     cores[name].append((_cpu() - cpu) * 1000)
-        whole = statistics.median(walls["whole"])
         for name in MANNERS:
             wall_, cpu_ = figure(name, walls[name]), figure(name, cores[name])
+            shares = [wall_.median / statistics.median(walls["whole"]), cpu_.median / statistics.median(cores["whole"])]
             print(
                 f"{prepared.task.id:22} {label:17} {name:20} wall {wall_.median:7.0f} ms ± {wall_.spread:5.0f}"
-                f"   cpu {cpu_.median:7.0f} ms ± {cpu_.spread:5.0f}   {wall_.median / whole:5.2f} of whole",
+                f"   cpu {cpu_.median:7.0f} ms ± {cpu_.spread:5.0f}   {shares[0]:5.2f} and {shares[1]:5.2f} of whole",
                 flush=True,
             )
+
+
+def _settle() -> None:
+    """Wait for what ended to be waited for: before that its CPU time is told nowhere."""
+    until = time.monotonic() + 5
+    while time.monotonic() < until and descendants(os.getpid()):
+        time.sleep(0.02)
 
 
 def _cpu() -> float:

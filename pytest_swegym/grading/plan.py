@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-import itertools
+import re
 from collections.abc import Collection
 from collections.abc import Mapping
 from dataclasses import dataclass
 from dataclasses import field
+from dataclasses import replace
+from itertools import pairwise
 from typing import Any
 
 from pytest_swegym.grading.canary import Canaries
@@ -22,6 +24,12 @@ from pytest_swegym.grading.protect import is_test_file
 from pytest_swegym.grading.protect import is_test_path
 from pytest_swegym.grading.protect import runner_files
 from pytest_swegym.task import Task
+
+
+#: Options that are followed by a value, which then names no test.
+_VALUED = re.compile(
+    r"-[kmnpcorW]|--(verbosity|tb|color|capture|settings|durations|seed|timeout|parallel|maxfail|rootdir|import-mode)"
+)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -63,6 +71,8 @@ def plan_run(task: Task, command: Command, *, early: bool = False, only: Collect
     start = start_folder(command, runner)
     parts = parts_of(task, command)
     chosen = parts
+    if early or only is not None:
+        command = without_names(command, parts, runner) or command
     if only is not None:
         files = {name: each for name, each in parts.files.items() if name in only}
         # Beside a product file no canary may be: those of another part will do.
@@ -105,6 +115,23 @@ def parts_of(task: Task, command: Command) -> Parts:
     for path in besides:
         found.setdefault(path, set()).add(path)
     return Parts(ids=ids, files={name: tuple(sorted(each)) for name, each in found.items()}, likely=tuple(likely))
+
+
+def without_names(command: Command, parts: Parts, runner: str) -> Command | None:
+    """The command without the files that it names, if these are the parts; ``None`` if it runs anything else."""
+    names = [at for at, (before, arg) in enumerate(pairwise(("", *command.args))) if _may_name(before, arg)]
+    start = start_folder(command, runner)
+    files = [
+        files_of(f"{command.args[at]}.Case.test", runner, start)[:1] if runner in DOTTED else [command.args[at]]
+        for at in names
+    ]
+    if names and sorted(files) != sorted([name] for name in parts.files):
+        return None
+    return replace(command, args=tuple(arg for at, arg in enumerate(command.args) if at not in names))
+
+
+def _may_name(before: str, arg: str) -> bool:
+    return not (arg.startswith("-") or arg.isdigit() or _VALUED.fullmatch(before))
 
 
 def _hidden_tests(task: Task) -> list[str]:
@@ -154,7 +181,7 @@ def start_folder(command: Command, runner: str) -> str:
     if runner != "unittest" or "discover" not in args or "-t" in args or "--top-level-directory" in args:
         return ""
     rest = args[args.index("discover") + 1 :]
-    start = next((value for flag, value in itertools.pairwise(rest) if flag in ("-s", "--start-directory")), "")
+    start = next((value for flag, value in pairwise(rest) if flag in ("-s", "--start-directory")), "")
     if not start and rest and not rest[0].startswith("-"):
         start = rest[0]
     return start.removeprefix("./").strip("/").removeprefix(".")

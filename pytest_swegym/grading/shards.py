@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 import statistics
 from collections.abc import Callable
 from collections.abc import Mapping
@@ -13,7 +12,6 @@ from concurrent.futures import ThreadPoolExecutor
 from concurrent.futures import wait
 from contextlib import ExitStack
 from dataclasses import dataclass
-from itertools import pairwise
 from typing import TypeVar
 
 from pytest_swegym.errors import SwegymError
@@ -25,6 +23,7 @@ from pytest_swegym.grading.match import DOTTED
 from pytest_swegym.grading.plan import files_of
 from pytest_swegym.grading.plan import parts_of
 from pytest_swegym.grading.plan import start_folder
+from pytest_swegym.grading.plan import without_names
 from pytest_swegym.grading.run import Run
 from pytest_swegym.grading.run import command_of
 from pytest_swegym.grading.run import run_tests
@@ -35,10 +34,6 @@ from pytest_swegym.workspace import Workspace
 
 
 T = TypeVar("T")
-#: Options that are followed by a value, which then names no test.
-_VALUED = re.compile(
-    r"-[kmnpcorWv]|--(verbosity|tb|color|capture|settings|durations|seed|timeout|parallel|maxfail|rootdir|import-mode)"
-)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -91,23 +86,19 @@ class Shards:
 def divide(task: Task, workspace: Workspace, baseline: Baseline, count: int, *, early: bool = False) -> Shards | None:
     """The run of a task's hidden tests in up to ``count`` parts of about the same time; ``None`` if it has but one.
 
-    So it is with runners that are not ours, where the command itself says what is run, and where ``workspace`` cannot
-    be forked.
+    So it is with runners that are not ours, where the command itself says otherwise what is run, and where
+    ``workspace`` cannot be forked.
     """
     if task.spec.runner in NATIVE_RUNNERS or not workspace.forks:
         return None
     command = command_of(task, workspace)
-    names = parts_of(task, command).files
+    parts = parts_of(task, command)
+    names = parts.files
     within = any(other.startswith(name.rstrip("/") + "/") for name in names for other in names)
-    if within or names_tests(command.args):
+    if within or without_names(command, parts, task.spec.runner) is None:
         return None
     groups = balanced(_weights(names, baseline, task.spec.runner, start_folder(command, task.spec.runner)), count)
     return Shards(task=task, baseline=baseline, groups=groups, early=early) if len(groups) > 1 else None
-
-
-def names_tests(args: Sequence[str]) -> bool:
-    """Whether a command's own arguments may say which tests are run."""
-    return any(not arg.startswith("-") and not _VALUED.fullmatch(before) for before, arg in pairwise(("", *args)))
 
 
 def _weights(names: Mapping[str, object], baseline: Baseline, runner: str, start: str) -> dict[str, float]:

@@ -9,6 +9,7 @@ from pytest_swegym.grading.plan import Plan
 from pytest_swegym.grading.plan import files_of
 from pytest_swegym.grading.plan import parts_of
 from pytest_swegym.grading.plan import plan_run
+from pytest_swegym.grading.plan import without_names
 from pytest_swegym.task import Task
 
 
@@ -107,3 +108,27 @@ def test_a_part_of_a_run_has_files_canaries_and_tests_of_its_own() -> None:
     assert part.early["begins"] == []
     assert set(whole.targets) <= set(part.sealed)
     assert len(part.canaries.files) == 1
+
+
+@pytest.mark.parametrize(
+    ("command", "listed", "args"),
+    [
+        ("pytest", ["a.py::t"], ()),
+        ("pytest -p no:x -v --maxfail 3", ["a.py::t"], ("-p", "no:x", "-v", "--maxfail", "3")),
+        ("pytest -v a.py b.py", ["b.py::t", "a.py::t"], ("-v",)),
+        ("pytest a.py", ["b.py::t", "a.py::t"], None),
+        ("pytest tests", ["tests/a.py::t"], None),
+        ("pytest --own value", ["a.py::t"], None),
+        ("python -m unittest -v t.a", ["t.a.Case.test_x"], ("-v",)),
+        ("python -m unittest discover -s t", ["t.a.Case.test_x"], None),
+        ("tests/runtests.py --parallel 1 a.tests", ["test_x (a.tests.Case)"], ("--parallel", "1")),
+        ("bin/test -C s/test_a.py", ["s/test_a.py::test_x"], ("-C",)),
+    ],
+)  # fmt: skip
+def test_files_that_a_command_names_are_the_lists_own(
+    command: str, listed: list[str], args: tuple[str, ...] | None
+) -> None:
+    task = Task.from_dict({"instance_id": "a", "repo": ".", "test_command": command, "fail_to_pass": listed})
+    parsed = parse_command(task)
+    found = without_names(parsed, parts_of(task, parsed), task.spec.runner)
+    assert (found.args if found is not None else None) == args

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -11,7 +10,6 @@ from pytest_swegym.grading.events import Collected
 from pytest_swegym.grading.run import Run
 from pytest_swegym.grading.shards import balanced
 from pytest_swegym.grading.shards import merged
-from pytest_swegym.grading.shards import names_tests
 from pytest_swegym.task import Outcome
 from pytest_swegym.task import TestResult
 
@@ -28,16 +26,6 @@ def test_groups_weigh_about_the_same() -> None:
     weights = {"a": 5.0, "b": 4.0, "c": 3.0, "d": 3.0, "e": 3.0}
     assert sorted(sum(weights[name] for name in group) for group in balanced(weights, 2)) == [8.0, 10.0]
     assert balanced(dict.fromkeys("abcd", 0.0), 2) == (frozenset("ac"), frozenset("bd"))
-
-
-@pytest.mark.parametrize("args", ["tests", "-x tests/test_a.py", "discover -s tests", "--unknown value", "-k one two"])
-def test_a_command_that_may_say_what_is_run(args: str) -> None:
-    assert names_tests(args.split())
-
-
-@pytest.mark.parametrize("args", ["", "-rA --tb=no", "-p no:cacheprovider -W ignore::x", "--verbosity 2 --parallel 1"])
-def test_a_command_that_leaves_it_to_the_lists(args: str) -> None:
-    assert not names_tests(args.split())
 
 
 def run(name: str, outcome: Outcome, *, plain: int, early: str | None = None) -> Run:
