@@ -117,8 +117,8 @@ OPTIONS: tuple[Option, ...] = (
            help="run the tests of one grade in up to N processes at once, or auto: as many as cores are idle."
                 " Default: 1"),
     Option(name="prefork", parse=one_of(PREFORK, or_name=False), metavar="MODE", default="off",
-           help="on: the tests' Python is started ahead of each grade, with pytest imported, in a fresh sandbox. Default:"
-                " off"),
+           help="on: the tests' Python is started ahead of each grade, with pytest imported, in a fresh sandbox."
+                " Default: off"),
     Option(name="reward", parse=one_of(REWARDS, or_name=True), metavar="NAME", default="resolved",
            help=f"how a grade becomes a number: {', '.join(REWARDS)} or module:attr. Default: resolved"),
     Option(name="step-reward", parse=one_of(STEP_REWARDS, or_name=True), metavar="NAME", default="none",
