@@ -153,7 +153,7 @@ class Pool:
                     surplus = self._surplus(now)
                     spare, pause = (None, 0.0) if surplus else self._wanting(now)
                     if not surplus and spare is None:
-                        self._changed.wait(pause)
+                        self._changed.wait(pause if self._shelves else None)
                 for each in surplus:
                     each.drop()
                 if spare is not None:

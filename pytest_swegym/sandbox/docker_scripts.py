@@ -40,8 +40,9 @@ ff00::0	ip6-mcastprefix
 ff02::1	ip6-allnodes
 ff02::2	ip6-allrouters
 """
-# Puts that where programs look for it.
-_WRITE_HOSTS = f"{{ printf %s {shlex.quote(_HOSTS.lstrip())} >/etc/hosts; }} 2>/dev/null"
+# Puts that where programs look for it; root without its capabilities cannot write what is read-only, but replace it.
+_WRITE_HOSTS = f"""_sg_hosts() {{ printf %s {shlex.quote(_HOSTS.lstrip())} >/etc/hosts; }}
+{{ _sg_hosts || {{ rm -f /etc/hosts && _sg_hosts; }}; }} 2>/dev/null"""
 
 #: Sets ``_sg_kills`` to the number of processes that the kernel killed here for memory (cgroup v2, else v1).
 _OOM_KILLS = """
