@@ -103,7 +103,7 @@ class Hand:
         self._labs: dict[str, Lab] = {}
         self._backend: Backend | None = None
         self._scopes: dict[str, Scope] = {}
-        self._lock = threading.Lock()
+        self._lock, self._loading = threading.Lock(), threading.RLock()
         self._prints = Prints()
         self._prints.route()
 
@@ -163,7 +163,7 @@ class Hand:
         """End every attempt and sandbox. Twice is fine."""
         for ident in list(self._scopes):
             self.cancel(ident)
-        with self._lock:
+        with self._loading:
             labs, self._labs = self._labs, {}
         for lab in labs.values():
             lab.close()
@@ -191,30 +191,30 @@ class Hand:
                 self._scopes.pop(ident, None)
 
     def _lab_of(self, job: Job) -> tuple[LoadedSolver, Lab]:
-        solver = solver_of(job, self._conditions)
-        key = "\n".join(map(str, solver.tools))
-        with self._lock:
+        # One at a time: a module that another thread is just importing is half there.
+        with self._loading:
+            solver = solver_of(job, self._conditions)
+            key = "\n".join(map(str, solver.tools))
             if key not in self._labs:
                 backend = self._shared_backend()
                 self._labs[key] = make_lab(self._conditions, solver=solver, backend=backend, admission=self._admission)
             return solver, self._labs[key]
 
     def _shared_backend(self) -> Backend:
-        if self._backend is None:
-            conditions = self._conditions
-            backend = choose(conditions.sandbox, offline=conditions.offline, registry=conditions.registry)[0]
-            if isinstance(backend, Shipper):
-                share = self._post.share
-                backend.sharing = NodeSharing(
-                    backend,
-                    node=_node(),
-                    who=self._post.who,
-                    ask=self._ask,
-                    place_of=_Other,
-                    folder=SharedFolder(Path(share), backend.name) if share else None,
-                )
-            self._backend = backend
-        return self._backend
+        with self._loading:
+            if self._backend is None:
+                conditions = self._conditions
+                backend = choose(conditions.sandbox, offline=conditions.offline, registry=conditions.registry)[0]
+                if isinstance(backend, Shipper):
+                    backend.sharing = self._sharing(backend)
+                self._backend = backend
+            return self._backend
+
+    def _sharing(self, backend: Backend) -> NodeSharing:
+        share = self._post.share
+        folder = SharedFolder(Path(share), backend.name) if share else None
+        given: Any = {"ask": self._ask, "place_of": _Other, "folder": folder}
+        return NodeSharing(backend, node=_node(), who=self._post.who, **given)
 
     def _ask(self, method: str, *given: Any) -> Any:
         import ray
