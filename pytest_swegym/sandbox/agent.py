@@ -78,7 +78,8 @@ class Agent:
         """``argv`` is bwrap with its options. Raises :class:`OSError` and :class:`SandboxError`."""
         self._control = str(folder / "ctl")
         self._numbers = itertools.count(1)
-        loop = f"exec 2>/dev/null\nulimit -Sn {first_descriptors()}\n{_LOOP}"
+        soft, hard = first_descriptors()
+        loop = f"exec 2>/dev/null\nulimit -Sn {soft}\nulimit -Hn {hard}\n{_LOOP}"
         own = ["--setenv", processes.OWN.decode()[:-1], "1"]
         #: The processes of the sandbox as a whole.
         self.jailed = Jailed([*argv, *own], ["sh", "-c", loop, loop], group)

@@ -69,9 +69,9 @@ def more_descriptors(newest: int) -> None:
 
 
 @functools.cache
-def first_descriptors() -> int:
-    """The limit of descriptors that was in force before it was raised: what programs inside are to see."""
-    return resource.getrlimit(resource.RLIMIT_NOFILE)[0]
+def first_descriptors() -> tuple[int, int]:
+    """The limits of descriptors, soft and hard, before they were raised: what programs inside are to see."""
+    return resource.getrlimit(resource.RLIMIT_NOFILE)
 
 
 def crowded() -> str | None:

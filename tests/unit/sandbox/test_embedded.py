@@ -181,12 +181,11 @@ def test_an_idle_sandbox_is_small(backend: BubblewrapBackend, snapshot: Snapshot
         assert 0 < private < 4096
 
 
-def test_no_descriptor_is_left_open(backend: BubblewrapBackend, snapshot: Snapshot) -> None:
+def test_no_descriptor_is_left_open(snapshot: Snapshot) -> None:
     def count() -> int:
         return len(os.listdir("/proc/self/fd"))
 
-    backend.start(snapshot).close()
-    before = count()
+    before, backend = count(), BubblewrapBackend()
     for _ in range(3):
         with backend.start(snapshot) as sandbox:
             sandbox.exec(["true"])
@@ -197,4 +196,5 @@ def test_no_descriptor_is_left_open(backend: BubblewrapBackend, snapshot: Snapsh
             shell.close()
             left_open = sandbox.shell()
             left_open.run("true")
+    backend.close()
     assert count() <= before
