@@ -8,6 +8,7 @@ from typing import Any
 
 
 if TYPE_CHECKING:
+    from pytest_swegym import runs
     from pytest_swegym._support.redact import keep_secret
     from pytest_swegym.task import AttemptRecord
     from pytest_swegym.task import EnvironmentSpec
@@ -35,6 +36,7 @@ __all__ = [
     "Workspace",
     "keep_secret",
     "load_tasks",
+    "runs",
 ]
 
 _MODULES = {
@@ -46,6 +48,8 @@ _MODULES = {
 
 def __getattr__(name: str) -> Any:
     # Looked up when asked for: every pytest run of a machine imports this package, few of them use it.
+    if name == "runs":
+        return importlib.import_module("pytest_swegym.runs")
     if name in __all__:
         return getattr(importlib.import_module(_MODULES.get(name, "pytest_swegym.task")), name)
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

@@ -15,11 +15,12 @@ from pathlib import Path
 from typing import Protocol
 
 from pytest_swegym._support.paths import cache_dir
+from pytest_swegym.sandbox.limits import CGROUP_ROOT
+from pytest_swegym.sandbox.limits import own_groups
 
 
 #: A control group without a limit says a number near 2**63.
 _NO_LIMIT = 2**60
-_GROUPS = Path("/sys/fs/cgroup")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -68,10 +69,10 @@ def idle_cores(cores: int, *, proc: Path = Path("/proc")) -> int:
 class Machine:
     """This machine, and the control groups that this process is in; ``folders`` are those that are written to."""
 
-    def __init__(self, folders: Sequence[Path] = (), *, proc: Path = Path("/proc"), groups: Path = _GROUPS) -> None:
+    def __init__(self, folders: Sequence[Path] = (), *, proc: Path = Path("/proc"), groups: Path = CGROUP_ROOT) -> None:
         self._folders = tuple(folders)
         self._proc, self._groups = proc, groups
-        self._own = dict(self._memberships())
+        self._own = own_groups(proc / "self" / "cgroup")
 
     @property
     def cores(self) -> int:
@@ -102,13 +103,6 @@ class Machine:
             with suppress(OSError):
                 usage = shutil.disk_usage(_existing(folder))
                 yield str(folder), Room(free=usage.free, total=usage.total)
-
-    def _memberships(self) -> Iterator[tuple[str, str]]:
-        """This process's group by controller; that of the unified tree is under the empty name."""
-        with suppress(OSError):
-            for line in (self._proc / "self" / "cgroup").read_text().splitlines():
-                _, names, path = line.split(":", 2)
-                yield from ((name, path) for name in names.split(","))
 
     def _above(self, controller: str) -> Iterator[Path]:
         """The folders of this process's group and of those above it: each may have a limit."""
