@@ -31,9 +31,9 @@ from soaking.course import Course
 from soaking.course import write_course
 from soaking.daemon import Daemon
 from soaking.ledger import Ledger
-from soaking.scene import FAKETIME
+from soaking.scene import DAY
 from soaking.scene import Scene
-from soaking.scene import can_fake_time
+from soaking.scene import clock_of
 
 
 #: Set in the process that runs in our namespaces.
@@ -211,8 +211,9 @@ class Soak:
         env = {**os.environ, "SWEGYM_CACHE": str(self.cache)}
         if self.daemon is not None:
             env["DOCKER_HOST"] = self.daemon.url
-        if can_fake_time():
-            env |= {"LD_PRELOAD": FAKETIME, "FAKETIME": "+1d", "FAKETIME_DONT_FAKE_MONOTONIC": "1", "NO_FAKE_STAT": "1"}
+        tomorrow = self.folder / "tomorrow"
+        tomorrow.write_text(str(DAY))
+        env |= clock_of(tomorrow)
         argv = [sys.executable, "-m", "pytest_swegym", "sweep"]
         told = subprocess.run(argv, env=env, capture_output=True, text=True, timeout=120)
         self.swept = len(told.stdout.splitlines())

@@ -19,8 +19,9 @@ from soaking.course import Course
 from soaking.daemon import Daemon
 
 
-#: libfaketime, as Debian installs it.
-FAKETIME = "/usr/lib/x86_64-linux-gnu/faketime/libfaketimeMT.so.1"
+#: On the path of a Python, it shows a time of day that can jump. (libfaketime makes waits fail on a busy machine.)
+CLOCK = Path(__file__).parent / "clock"
+HOUR, DAY = 3600, 86400
 
 
 @dataclass(slots=True, kw_only=True)
@@ -42,7 +43,7 @@ class Scene:
     def start(self, *, jobs: int, workers: int, clock: bool, apart: bool) -> None:
         """Begin a session that continues the run; with ``clock`` its clock can jump, ``apart`` its network can go."""
         self.clock = self.log.with_suffix(".clock")
-        self.set_clock("+0")
+        self.set_clock(0)
         argv = [sys.executable, "-X", "faulthandler", *self._words(jobs, workers)]
         if apart:
             argv = ["unshare", "--net", "sh", "-c", 'ip link set lo up; exec "$@"', "sh", *argv]
@@ -84,20 +85,12 @@ class Scene:
         env = {**os.environ, "SWEGYM_CACHE": str(self.cache), "PYTHONDONTWRITEBYTECODE": "1"}
         if self.daemon is not None:
             env["DOCKER_HOST"] = self.daemon.url
-        if clock:
-            env |= {
-                "LD_PRELOAD": FAKETIME,
-                "FAKETIME_TIMESTAMP_FILE": str(self.clock),
-                "FAKETIME_NO_CACHE": "1",
-                "FAKETIME_DONT_FAKE_MONOTONIC": "1",
-                "NO_FAKE_STAT": "1",
-            }
-        return env
+        return {**env, **clock_of(self.clock)} if clock else env
 
-    def set_clock(self, to: str) -> None:
-        """What the session takes for the time of day, as libfaketime says it."""
+    def set_clock(self, ahead: int) -> None:
+        """What the session takes for the time of day, in seconds ahead of the true one."""
         fresh = self.clock.with_suffix(".new")
-        fresh.write_text(to + "\n")
+        fresh.write_text(str(ahead))
         fresh.replace(self.clock)
 
     @property
@@ -132,8 +125,10 @@ class Scene:
             return None
 
 
-def can_fake_time() -> bool:
-    return os.path.exists(FAKETIME)
+def clock_of(file: Path) -> dict[str, str]:
+    """Variables of a Python whose time of day is told by ``file``."""
+    before = os.environ.get("PYTHONPATH")
+    return {"SWEGYM_SOAK_CLOCK": str(file), "PYTHONPATH": f"{CLOCK}:{before}" if before else str(CLOCK)}
 
 
 def can_leave_the_network() -> bool:

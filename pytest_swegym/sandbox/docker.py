@@ -19,6 +19,7 @@ from pytest_swegym._support.keys import content_key
 from pytest_swegym._support.locks import key_lock
 from pytest_swegym._support.shelf import Shelf
 from pytest_swegym.errors import EnvironmentBuildError
+from pytest_swegym.errors import SandboxError
 from pytest_swegym.errors import SandboxUnavailable
 from pytest_swegym.sandbox import docker_client
 from pytest_swegym.sandbox import docker_images
@@ -30,7 +31,9 @@ from pytest_swegym.sandbox.base import Sandbox
 from pytest_swegym.sandbox.base import SandboxLimits
 from pytest_swegym.sandbox.base import Snapshot
 from pytest_swegym.sandbox.base import Stored
+from pytest_swegym.sandbox.docker_container import Container
 from pytest_swegym.sandbox.docker_container import Plan
+from pytest_swegym.sandbox.docker_ground import Ground
 from pytest_swegym.sandbox.docker_pool import Pool
 from pytest_swegym.sandbox.docker_pull import Pulls
 from pytest_swegym.sandbox.docker_sandbox import DockerSandbox
@@ -160,13 +163,22 @@ class DockerBackend:
             network=(os.environ.get("SWEGYM_DOCKER_NETWORK") or "bridge") if network else "none",
             mounts=tuple((inside, str(path.absolute())) for inside, path in (mounts or {}).items()) if local else (),
         )
-        container = self._containers.take(plan)
-        sandbox = DockerSandbox(snapshot, container, self._freeze, release=self.hold(snapshot))
+        container = self._taken(plan)
+        ground = Ground(client, container.name)
+        sandbox = DockerSandbox(snapshot, container, self._freeze, release=self.hold(snapshot), ground=ground)
         with self._lock:
             self._sandboxes = [known for known in self._sandboxes if not known.closed] + [sandbox]
         if not local:
             _copy_mounts(sandbox, mounts or {})
         return sandbox
+
+    def _taken(self, plan: Plan) -> Container:
+        try:
+            return self._containers.take(plan)
+        except SandboxError:
+            if not docker_client.came_back(self.name):
+                raise
+            return self._containers.take(plan)
 
     def sweep(self) -> list[str]:
         """Remove the containers and temporary images of dead processes; says what, a line each."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import socket
+import time
 from collections.abc import Iterator
 from contextlib import closing
 from contextlib import contextmanager
@@ -22,6 +23,8 @@ if TYPE_CHECKING:
 
 #: Seconds for a daemon to answer at all, and for its longest work (a commit of a large layer).
 _PING, _WORK = 5, 900
+#: Seconds for a daemon that was restarted to be back.
+_BACK = 60.0
 
 
 def connect(name: str) -> APIClient:
@@ -43,6 +46,19 @@ def connect(name: str) -> APIClient:
         return docker.APIClient(**options, version=version, timeout=_WORK)
     except (docker.errors.DockerException, OSError) as error:
         raise SandboxUnavailable(_way_out(name, error)) from error
+
+
+def came_back(name: str, *, within: float = _BACK) -> bool:
+    """Whether the daemon is away, and answers again within so many seconds: it is being restarted."""
+    away, deadline = False, time.monotonic() + within
+    while time.monotonic() < deadline:
+        try:
+            _knock(_address(name))
+            return away
+        except OSError:
+            away = True
+            time.sleep(0.2)
+    return False
 
 
 @contextmanager

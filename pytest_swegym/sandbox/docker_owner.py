@@ -21,7 +21,7 @@ SNAPSHOT_LABEL = "pytest-swegym.snapshot"
 
 def own_name() -> str:
     """This process, told from every other: machine, boot, PID namespace, number and start time."""
-    return "/".join((*_where(), str(os.getpid()), _started(os.getpid())))
+    return "/".join((*_where(), str(os.getpid()), started(os.getpid())))
 
 
 def is_dead(name: str) -> bool:
@@ -29,13 +29,13 @@ def is_dead(name: str) -> bool:
     parts = name.split("/")
     if len(parts) != 5:
         return False
-    host, boot, namespace, pid, started = parts
+    host, boot, namespace, pid, begun = parts
     own_host, own_boot, own_namespace = _where()
     if host != own_host:
         return False
     if boot != own_boot:
         return True
-    return namespace == own_namespace and _started(int(pid) if pid.isdigit() else 0) != started
+    return namespace == own_namespace and started(int(pid) if pid.isdigit() else 0) != begun
 
 
 @functools.cache
@@ -44,7 +44,7 @@ def _where() -> tuple[str, str, str]:
     return socket.gethostname().replace("/", "_"), boot, str(os.stat("/proc/self/ns/pid").st_ino)
 
 
-def _started(pid: int) -> str:
+def started(pid: int) -> str:
     """When a process began, in ticks since boot; empty if there is none."""
     try:
         stat = Path(f"/proc/{pid}/stat").read_text(errors="replace")

@@ -30,6 +30,7 @@ from pytest_swegym.sandbox.shell import shell_command
 
 if TYPE_CHECKING:
     from pytest_swegym.sandbox.docker_container import Container
+    from pytest_swegym.sandbox.docker_ground import Ground
 
 
 #: Seconds for the processes of a command to be found and ended, and for a question to be answered.
@@ -46,12 +47,17 @@ class DockerSandbox:
         freeze: Callable[[DockerSandbox], Snapshot],
         *,
         release: Callable[[], None] = lambda: None,
+        ground: Ground | None = None,
     ) -> None:
         self.id = container.name
         self.snapshot_of = snapshot
         self.container = container
         self._freeze = freeze
         self._release = release
+        self._ground = ground
+        self._trouble = ""
+        #: It lies on no disk that can be told from others'; see :class:`~pytest_swegym.sandbox.scope.Witness`.
+        self.guilty = False
         self._lock = threading.Lock()
         self._closed = False
         self._env = dict(snapshot.env)
@@ -102,10 +108,8 @@ class DockerSandbox:
                 self._oom_kills()
             return run.result(timed_out=timed_out)
         finally:
-            if run.clean:
-                self.container.agents.give(agent)
-            else:
-                agent.close()
+            agents = self.container.agents
+            (agents.give if run.clean else agents.drop)(agent)
 
     def shell(
         self, *, cwd: str | None = None, env: Mapping[str, str] | None = None, program: str | None = None
@@ -174,12 +178,20 @@ class DockerSandbox:
             self.container.end()
             raise SandboxClosed(f"sandbox {self.id}: its processes did not end, so the container was removed")
 
+    def trouble(self) -> str:
+        """What of the machine gave way under it; see :class:`~pytest_swegym.sandbox.scope.Witness`."""
+        if self._ground is not None and not self._closed and not self._trouble:
+            self._trouble = self._ground.trouble()
+        return self._trouble
+
     def close(self) -> None:
         """End every process and remove what the sandbox wrote. Twice is fine; never raises."""
         with self._lock:
             if self._closed:
                 return
             self._closed = True
+        if self._ground is not None:
+            self._trouble = self._trouble or self._ground.restarted()
         self.container.end()
         for shell in self._shells:
             shell.close()

@@ -8,9 +8,11 @@ import signal
 import subprocess
 from collections.abc import Callable
 from collections.abc import Iterator
+from contextlib import closing
 from contextlib import suppress
 from pathlib import Path
 
+import docker
 import pytest
 
 from pytest_swegym.episode import Attempt
@@ -18,6 +20,7 @@ from pytest_swegym.errors import SwegymError
 from pytest_swegym.grading import compute_reward
 from pytest_swegym.lab import Lab
 from pytest_swegym.sandbox.bubblewrap import BubblewrapBackend
+from pytest_swegym.sandbox.docker import DockerBackend
 from pytest_swegym.sandbox.registry import required
 from pytest_swegym.task import AttemptRecord
 from pytest_swegym.task import Task
@@ -117,6 +120,25 @@ def test_a_layer_that_goes_is_no_wrong_answer(disk: Path, small: Lab, echo: Task
         assert solved(again, echo, lambda task, workspace: answer(workspace)).verdict is Verdict.RESOLVED
     finally:
         again.close()
+
+
+def test_a_container_that_was_ended_from_outside_is_no_wrong_answer(docker_image: str, echo: Task) -> None:
+    def solve(task: TaskSpec, workspace: Workspace) -> None:
+        with closing(docker.APIClient()) as client:
+            client.kill(workspace.sandbox.id)
+        answer(workspace)
+
+    def suicide(task: TaskSpec, workspace: Workspace) -> None:
+        workspace.run("kill -9 -1")
+        answer(workspace)
+
+    lab = Lab(DockerBackend())
+    try:
+        record = solved(lab, echo, solve)
+        assert (record.verdict, record.reasons) == (Verdict.INFRA_ERROR, ("the container was ended from outside",))
+        assert solved(lab, echo, suicide).verdict is Verdict.SOLVER_ERROR
+    finally:
+        lab.close()
 
 
 # The last ones: for some seconds a disk that was full excuses others.

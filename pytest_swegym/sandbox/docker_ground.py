@@ -1,0 +1,77 @@
+"""What a container stands on, and whether it gave way: its daemon was restarted, or somebody outside ended it."""
+
+from __future__ import annotations
+
+import os
+import socket
+import struct
+import time
+from contextlib import closing
+from typing import TYPE_CHECKING
+from typing import Any
+
+from pytest_swegym.errors import SandboxClosed
+from pytest_swegym.errors import SandboxError
+from pytest_swegym.sandbox.docker_client import daemon_errors
+from pytest_swegym.sandbox.docker_client import is_running
+from pytest_swegym.sandbox.docker_owner import started
+
+
+if TYPE_CHECKING:
+    from docker import APIClient
+
+
+#: Where a daemon whose socket is another program's tells its number anew at every start.
+_NUMBER = "/run/docker.pid"
+_PATIENCE = 5.0
+
+
+class Ground:
+    """One container and its daemon, from now on."""
+
+    def __init__(self, client: APIClient, container: str) -> None:
+        self._client, self._container = client, container
+        self._began = int(time.time())
+        self._daemon = _instance(client)
+
+    def restarted(self) -> str:
+        """What happened to the daemon since; empty if nothing did, or if it is not of this machine."""
+        return "the Docker daemon was ended or restarted" if _instance(self._client) != self._daemon else ""
+
+    def trouble(self) -> str:
+        """As :meth:`restarted`, or that somebody told the daemon to end the container; asks the daemon."""
+        return self.restarted() or ("the container was ended from outside" if self._killed() else "")
+
+    def _killed(self) -> bool:
+        try:
+            if is_running(self._client, self._container):
+                return False
+        except SandboxClosed:
+            pass  # it is gone already
+        except SandboxError:
+            return False
+        wanted = {"type": "container", "container": self._container, "event": "kill"}
+        try:
+            with daemon_errors("asking what happened to a container"):
+                told = self._client.events(
+                    since=self._began - 1, until=int(time.time()) + 1, filters=wanted, decode=True
+                )
+                return any(True for _ in told)
+        except SandboxError:
+            return False
+
+
+def _instance(client: APIClient) -> tuple[Any, ...]:
+    """What is another after a restart of the daemon; nothing where it is on another machine."""
+    path = getattr(client.get_adapter(client.base_url), "socket_path", "")
+    if not path:
+        return ()
+    try:
+        with closing(socket.socket(socket.AF_UNIX)) as probe:
+            probe.settimeout(_PATIENCE)
+            probe.connect(path)
+            pid, _, _ = struct.unpack("3i", probe.getsockopt(socket.SOL_SOCKET, socket.SO_PEERCRED, 12))
+        owner = (os.stat(_NUMBER).st_mtime_ns,) if pid == 1 and os.path.exists(_NUMBER) else (pid, started(pid))
+        return (os.stat(path).st_ino, *owner)
+    except OSError:
+        return ("away",)
