@@ -22,9 +22,11 @@ from grades import by_hand
 from grades import graded
 from grades import patched
 from measure import Figure
+from measure import descendants
 from measure import figure
 from measure import interleaved
 from measure import machine
+from measure import memory_of_tree
 from measure import show
 from measure import write
 
@@ -81,6 +83,7 @@ def timed(task: Task, runs: int, docker: bool) -> list[Figure]:
         settled: dict[str, Any] = {name: _after(lab, call) for name, call in hand.items()}
         found = interleaved({GRADE: _after(lab, plain), AHEAD: lambda: graded(lab, prepared), **settled}, runs=runs)
     ready = [_ready(lab, prepared) for _ in range(runs)]
+    memory = figure(f"{task.id}: memory of a Python that waits", [mib for _, mib in ready], "MiB")
     lab.close()
     if other is not None:
         other.close()
@@ -89,7 +92,7 @@ def timed(task: Task, runs: int, docker: bool) -> list[Figure]:
         if against in found:
             ratio = found[name].median / found[against].median
             figures.append(Figure(f"{task.id}: {name} / {against}", ratio, 0.0, runs, "x"))
-    return [*figures, figure(f"{task.id}: a sandbox with a Python made ready", ready)]
+    return [*figures, figure(f"{task.id}: a sandbox with a Python made ready", [ms for ms, _ in ready]), memory]
 
 
 def _after(lab: Lab, call: Any) -> Any:
@@ -103,11 +106,21 @@ def _after(lab: Lab, call: Any) -> Any:
     return settled
 
 
-def _ready(lab: Lab, prepared: Any) -> float:
+def _ready(lab: Lab, prepared: Any) -> tuple[float, float]:
+    """Milliseconds until a Python waits, and its MiB."""
     started = time.perf_counter()
     with lab.workspace(prepared.task.spec, prepared.snapshot) as workspace:
         begin_tests(prepared.task, workspace.sandbox)
-        return (time.perf_counter() - started) * 1000
+        spent, sandbox = (time.perf_counter() - started) * 1000, workspace.sandbox
+        python = next(p for p in descendants(sandbox._agent.jailed.init) if b"swegym_launch" in _line(p))
+        return spent, memory_of_tree(python)
+
+
+def _line(pid: int) -> bytes:
+    try:
+        return Path(f"/proc/{pid}/cmdline").read_bytes()
+    except OSError:
+        return b""
 
 
 def compare(tasks: list[Task]) -> int:
