@@ -23,10 +23,16 @@ class Agents:
         # A daemon hangs for ever if a container is paused while a command is starting in it.
         self._starting = threading.Lock()
         self._idle: list[Agent] = []
+        self._taken = 0
         self._closed = False
+        #: How many were taken at the same time, at most.
+        self.most = 0
 
     def take(self) -> Agent:
-        """One that nobody else holds. Raises as ``start`` does."""
+        """One that nobody else holds; to be given back, or dropped. Raises as ``start`` does."""
+        with self._lock:
+            self._taken += 1
+            self.most = max(self.most, self._taken)
         while True:
             with self._lock:
                 agent = self._idle.pop() if self._idle else None
@@ -39,9 +45,13 @@ class Agents:
     def give(self, agent: Agent) -> None:
         """Take one back that has nothing left to tell."""
         with self._lock:
-            if not self._closed and len(self._idle) < KEPT:
-                self._idle.append(agent)
-                return
+            self._taken -= 1
+        self._keep(agent)
+
+    def drop(self, agent: Agent) -> None:
+        """Hang up one that was taken, and cannot serve another."""
+        with self._lock:
+            self._taken -= 1
         agent.close()
 
     def provide(self, count: int) -> None:
@@ -50,7 +60,14 @@ class Agents:
             with self._lock:
                 if self._closed or len(self._idle) >= count:
                     return
-            self.give(self._new())
+            self._keep(self._new())
+
+    def _keep(self, agent: Agent) -> None:
+        with self._lock:
+            if not self._closed and len(self._idle) < KEPT:
+                self._idle.append(agent)
+                return
+        agent.close()
 
     @contextmanager
     def quiet(self) -> Iterator[None]:

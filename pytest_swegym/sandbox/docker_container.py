@@ -136,10 +136,7 @@ class Container:
             agent = self.agent()
             mark = secrets.token_hex(8)
             answer = agent.ask(text(mark), mark, timeout=timeout)
-            if answer is None:
-                agent.close()
-            else:
-                self.agents.give(agent)
+            (self.agents.drop if answer is None else self.agents.give)(agent)
         return answer
 
     def _answer(self, text: Callable[[str], str], timeout: float) -> tuple[int, int] | None:
@@ -156,7 +153,7 @@ class Container:
         return answer
 
     def agent(self) -> Agent:
-        """A waiting sh for commands; it may be given back to ``agents``.
+        """A waiting sh for commands; it is to go back to ``agents``.
 
         Raises :class:`SandboxClosed` if the container has ended.
         """

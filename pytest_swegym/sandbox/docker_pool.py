@@ -31,7 +31,7 @@ SIZE = 16
 MAKERS = 2
 #: Seconds after a container was taken in which nothing is done behind its back: it is wanted now.
 QUIET = 0.1
-#: Waiting shells of a container in reserve: an episode's own, one that looks at its files, and one for commands.
+#: Waiting shells of a container in reserve, at most: an episode's own, one that looks at its files, one for commands.
 SHELLS = 3
 #: Seconds between two looks at what is no longer wanted.
 _LOOK = 5.0
@@ -39,10 +39,10 @@ _LOOK = 5.0
 
 @dataclass(slots=True)
 class _Spare:
-    """A container in reserve, or on its way; ``shells`` says whether it was given as many as it should have."""
+    """A container in reserve, or on its way, with so many waiting ``shells``."""
 
     made: Future[Container]
-    shells: bool = False
+    shells: int = 1
 
     @property
     def ready(self) -> bool:
@@ -59,7 +59,13 @@ class _Shelf:
     def __init__(self) -> None:
         self.demand = Demand(SIZE)
         self.spares: deque[_Spare] = deque()
+        self.given: deque[Container] = deque(maxlen=4)
         self.missed = False
+
+    def few(self) -> _Spare | None:
+        """A spare with fewer shells than the last ones that were taken had use for."""
+        wanted = min(SHELLS, max((each.agents.most for each in self.given), default=1))
+        return next((spare for spare in self.spares if spare.ready and spare.shells < wanted), None)
 
 
 class Pool:
@@ -71,7 +77,7 @@ class Pool:
         self._removers = ThreadPoolExecutor(8, thread_name_prefix="swegym-docker-end")
         self._changed = threading.Condition()
         self._shelves: OrderedDict[Plan, _Shelf] = OrderedDict()
-        self._taken = 0.0
+        self._taken, self._takers = 0.0, 0
         self._keeper: threading.Thread | None = None
         self._closed = False
 
@@ -90,11 +96,16 @@ class Pool:
             spare = shelf.spares.popleft() if shelf.spares else None
             shelf.missed = known and not (spare and spare.ready)
             shelf.demand.note(time.monotonic())
+            self._takers += 1
             self._told()
         try:
-            return self._usable(spare) or self.make(plan)
+            container = self._usable(spare) or self.make(plan)
+            with self._changed:
+                shelf.given.append(container)
+            return container
         finally:
             with self._changed:
+                self._takers -= 1
                 self._taken = time.monotonic()
                 self._told()
 
@@ -144,20 +155,19 @@ class Pool:
         self._changed.notify()
 
     def _keep(self) -> None:
-        with suppress(RuntimeError):  # the interpreter is ending, and its threads take no more work
-            while True:
-                with self._changed:
-                    if self._closed:
-                        return
-                    now = time.monotonic()
-                    surplus = self._surplus(now)
-                    spare, pause = (None, 0.0) if surplus else self._wanting(now)
-                    if not surplus and spare is None:
-                        self._changed.wait(pause if self._shelves else None)
-                for each in surplus:
-                    each.drop()
-                if spare is not None:
-                    self._add_shells(spare.made.result())
+        while True:
+            with self._changed:
+                if self._closed:
+                    return
+                now = time.monotonic()
+                surplus = self._surplus(now)
+                spare, pause = (None, 0.0) if surplus else self._wanting(now)
+                if not surplus and spare is None:
+                    self._changed.wait(pause if self._shelves else None)
+            for each in surplus:
+                each.drop()
+            if spare is not None:
+                self._add_shell(spare)
 
     def _surplus(self, now: float) -> list[_Spare]:
         """Takes away what is no longer worth keeping; the plan used last keeps most."""
@@ -172,24 +182,24 @@ class Pool:
         return surplus
 
     def _wanting(self, now: float) -> tuple[_Spare | None, float]:
-        """Begins to make what is wanted. A spare that is to get more shells, or how long nothing is to be done."""
+        """Begins to make what is wanted. A spare that is to get another shell, or how long there is nothing to do."""
         making = sum(not spare.made.done() for shelf in self._shelves.values() for spare in shelf.spares)
-        left, calm = SIZE, QUIET - (now - self._taken)
+        left, calm = SIZE, _LOOK if self._takers else QUIET - (now - self._taken)
         for plan, shelf in reversed(self._shelves.items()):
             depth = min(shelf.demand.depth(now), left)
             left -= depth
             while len(shelf.spares) < depth and making < MAKERS and (calm <= 0 or shelf.missed):
-                made = self._makers.submit(self._reserve, plan)
+                try:
+                    made = self._makers.submit(self._reserve, plan)
+                except RuntimeError:  # the interpreter is ending
+                    self._closed = True
+                    return None, 0.0
                 shelf.spares.append(_Spare(made))
                 made.add_done_callback(self._wake)
                 making += 1
         if calm > 0 or making:
             return None, calm if calm > 0 else _LOOK
-        bare = (spare for shelf in self._shelves.values() for spare in shelf.spares if spare.ready and not spare.shells)
-        spare = next(bare, None)
-        if spare is not None:
-            spare.shells = True
-        return spare, _LOOK
+        return next((spare for shelf in self._shelves.values() if (spare := shelf.few())), None), _LOOK
 
     def _reserve(self, plan: Plan) -> Container:
         container = self.make(plan)
@@ -201,11 +211,12 @@ class Pool:
         with self._changed:
             self._changed.notify()
 
-    def _add_shells(self, container: Container) -> None:
+    def _add_shell(self, spare: _Spare) -> None:
+        spare.shells += 1
         try:
-            container.agents.provide(SHELLS)
+            spare.made.result().agents.provide(spare.shells)
         except Exception:  # whoever takes it will see, and this thread has others to look after
-            log.debug("container %s got no more shells", container.name, exc_info=True)
+            log.debug("a container in reserve got no other shell", exc_info=True)
 
 
 def _end(made: Future[Container]) -> None:

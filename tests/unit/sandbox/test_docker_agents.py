@@ -77,6 +77,20 @@ def test_those_that_are_to_wait_are_started_once(ends: Ends) -> None:
     assert len(ends.agents) == 2
 
 
+def test_how_many_are_held_at_the_same_time_is_known(ends: Ends) -> None:
+    agents = Agents(ends.start)
+    for _ in range(3):
+        agents.give(agents.take())
+        agents.drop(agents.take())
+    assert agents.most == 1
+    held = agents.take()
+    agents.give(agents.take())
+    agents.provide(3)
+    agents.give(held)
+    assert agents.most == 2
+    assert sum(agent.waits for agent in ends.agents) == KEPT
+
+
 def test_after_the_end_none_waits(ends: Ends) -> None:
     agents = Agents(ends.start)
     taken = agents.take()
