@@ -34,6 +34,7 @@ class Early:
         self.sorts = bool(given.get("sorts"))
         self.lost = ""
         self._left: "Dict[str, int]" = {}
+        self._beside = 0
         self._emit = emit
         self._bad: "Dict[str, str]" = {}
 
@@ -54,21 +55,26 @@ class Early:
         self.end(name)
         return True
 
-    def expect(self, names: "List[str]") -> None:
-        """What there is to wait for, each as often as it will run."""
+    def expect(self, names: "List[str]", beside: int) -> None:
+        """What there is to wait for, each as often as it will run, and how many tests there are ``beside``."""
+        self._beside = beside
         for name in names:
             self._left[name] = self._left.get(name, 0) + 1
 
     def last(self, name: str) -> bool:
         """Whether the test, which has ended, was the last that there was to wait for."""
-        if self.lost or name not in self._left:
+        if self.lost or not self._left:
+            return False
+        if name not in self._left:
+            self._beside -= 1
             return False
         self._left[name] -= 1
         if not self._left[name]:
             del self._left[name]
-        if not self._left:
-            self.end()
-        return not self._left
+        if self._left or self._beside < 1:
+            return False
+        self.end()
+        return True
 
     def end(self, lost: str = "") -> None:
         """Tell where the run ends: at a lost test, or after the last listed one."""

@@ -219,8 +219,7 @@ def staged(test: "Any", cases: "List[Any]", tally: "Tally") -> "Any":
         return unittest.TestSuite(own)
     early.begins += tuple(name + "." for name in groups)
     waited = [str(case.id()) for case in cases if tally.mine(case) or early.waits_for(str(case.id()))]
-    if len(waited) < len(cases):
-        early.expect(waited)
+    early.expect(waited, len(cases) - len(waited))
     suite = sorted_by_file(test, cases, early.ranks) if early.sorts else test
 
     def both(result: "Any") -> None:
