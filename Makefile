@@ -2,7 +2,8 @@
 # test   everything that has to pass: lint, types, tests
 # lint   style and types alone
 # crosscheck  our reading of logs against swebench itself, in a virtualenv of its own
-# bench  what a sandbox, a command and a grade cost
+# bench  every figure of the product, and beside it what others take for the same
+# figures  the same, and the tables and charts of docs made from it
 # clean  remove what these made
 PYTHON ?= python3
 PYTEST_ARGS ?= -n 2
@@ -14,7 +15,7 @@ INSTALLED := $(VENV)/.installed
 RECORDS := .swegym/demo
 SOLVER := conftest_examples/written_solver/solver.py:solve
 
-.PHONY: demo test lint crosscheck bench clean venv
+.PHONY: demo test lint crosscheck bench figures clean venv
 
 demo: venv
 	rm -rf $(RECORDS)
@@ -35,6 +36,12 @@ crosscheck: venv
 
 bench: venv
 	$(BIN)/python benchmarks/run.py
+
+figures: venv
+	$(BIN)/python benchmarks/run.py --out benchmarks/figures
+	$(BIN)/python -m pip install --quiet --group charts
+	$(BIN)/python benchmarks/charts.py
+	$(BIN)/python benchmarks/tables.py
 
 clean:
 	rm -rf $(VENV) .swegym swegym-results build dist .pytest_cache .mypy_cache .ruff_cache .hypothesis

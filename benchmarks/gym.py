@@ -1,10 +1,8 @@
-"""What an episode costs, on both backends in one run: ``python benchmarks/gym.py [--runs N] [--swerex PYTHON]``.
+"""What an episode costs, on both backends in one run: ``python benchmarks/gym.py [--runs N]``.
 
 Reset is a fresh sandbox and its shell; a step is ``echo``; a fork is a sandbox started from a snapshot, and its shell.
-Beside it stand a container driven by the Docker SDK's ``exec_run`` (a process per step, no state between them) on the
-same image, and swe-rex's bash session in its local runtime (no container, no network: its least cost), in the
-virtualenv whose interpreter ``--swerex`` names. Then the same through the environment, at Hello World of the shipped
-curriculum: observations with the diff since the start and the tree's name, and without; the end is graded.
+Then the same through the environment, at Hello World of the shipped curriculum: observations with the diff since the
+start and the tree's name, and without; the end is graded.
 """
 
 from __future__ import annotations
@@ -13,12 +11,10 @@ import argparse
 import gc
 import json
 import os
-import subprocess
 import sys
 import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import asdict
 from pathlib import Path
 
 
@@ -39,27 +35,6 @@ from pytest_swegym.task import EnvironmentSpec
 STEP = "echo done"
 CHANGE = "mkdir -p /srv/work && for i in 1 2 3 4 5 6 7 8 9; do echo $i > /srv/work/$i; done"
 EPISODES, STEPS, AT_ONCE = 100, 30, 4
-# Run by the interpreter of swe-rex's own virtualenv; prints the milliseconds of each session's start, and of each step.
-SWEREX = """
-import asyncio, json, sys, time
-from swerex.runtime.abstract import BashAction, CloseBashSessionRequest, CreateBashSessionRequest
-from swerex.runtime.local import LocalRuntime
-
-async def main():
-    runtime, starts, steps = LocalRuntime(), [], []
-    for number in range(int(sys.argv[1])):
-        begun = time.perf_counter()
-        await runtime.create_session(CreateBashSessionRequest(session=str(number)))
-        starts.append((time.perf_counter() - begun) * 1000)
-        for _ in range(int(sys.argv[2])):
-            begun = time.perf_counter()
-            await runtime.run_in_session(BashAction(session=str(number), command="echo done"))
-            steps.append((time.perf_counter() - begun) * 1000)
-        await runtime.close_session(CloseBashSessionRequest(session=str(number)))
-    print(json.dumps([starts, steps]))
-
-asyncio.run(main())
-"""
 
 
 def measured(backend: Backend, base: Snapshot, runs: int) -> list[Figure]:
@@ -182,41 +157,10 @@ def vector(name: str, say: str) -> list[Figure]:
     ]
 
 
-def sdk(image: str, runs: int) -> list[Figure]:
-    """The Docker SDK by hand: a container, and ``exec_run`` for each step."""
-    import docker
-
-    client = docker.from_env()
-
-    def reset() -> None:
-        other = client.containers.run(image, ["sleep", "600"], detach=True, network_mode="none")
-        other.exec_run(["sh", "-c", STEP])
-        other.remove(force=True)
-
-    container = client.containers.run(image, ["sleep", "600"], detach=True, network_mode="none")
-    try:
-        figures = interleaved(
-            {"Docker SDK: one exec_run": lambda: container.exec_run(["sh", "-c", STEP])}, runs=runs * 3
-        )
-        figures |= interleaved({"Docker SDK: a fresh container and its first exec_run": reset}, runs=runs)
-    finally:
-        container.remove(force=True)
-        client.close()
-    return list(figures.values())
-
-
-def swerex(python: str, runs: int) -> list[Figure]:
-    """swe-rex's bash session in its local runtime, in an interpreter of its own."""
-    printed = subprocess.run([python, "-c", SWEREX, str(runs), "20"], capture_output=True, text=True, check=True).stdout
-    starts, steps = json.loads(printed.splitlines()[-1])
-    return [figure("swe-rex, local runtime: a session", starts), figure("swe-rex, local runtime: one step", steps)]
-
-
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--runs", type=int, default=9)
     parser.add_argument("--backends", default="bubblewrap,docker")
-    parser.add_argument("--swerex", default="", help="the interpreter of a virtualenv that has swe-rex")
     parser.add_argument("--out", type=Path, default=None, help="write the figures as JSON too")
     options = parser.parse_args()
     print(f"machine: {measure.machine()}\n{options.runs} runs each, medians\n")
@@ -224,22 +168,10 @@ def main() -> None:
     for name in options.backends.split(","):
         backend = make_backend(name)
         base = backend.base(EnvironmentSpec(python=">=3.8"))
-        figures += show(measured(backend, base, options.runs))
-        if "image" in base.ref:
-            figures += show(sdk(str(base.ref["image"]), options.runs))
+        figures += measure.show(measured(backend, base, options.runs))
         backend.close()
-        figures += show(environment(name, options.runs))
-    if options.swerex:
-        figures += show(swerex(options.swerex, options.runs))
-    if options.out:
-        report = {"machine": measure.machine(), "figures": [asdict(f) for f in figures]}
-        options.out.write_text(json.dumps(report, indent=2) + "\n")
-
-
-def show(figures: list[Figure]) -> list[Figure]:
-    for f in figures:
-        print(f"{f.name:75} {f.median:10.2f} {f.unit:7} ± {f.spread:.2f}  ({f.runs} runs)", flush=True)
-    return figures
+        figures += measure.show(environment(name, options.runs))
+    measure.write(figures, options.out)
 
 
 if __name__ == "__main__":

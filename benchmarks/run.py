@@ -1,59 +1,43 @@
-"""Every figure of the README, in one run: ``make bench`` or ``python benchmarks/run.py [--task FILE] [--runs N]``."""
+"""Every figure of the product: ``make bench``, or ``python benchmarks/run.py [--parts NAME,NAME] [--out DIR]``.
+
+With ``--out`` each part's figures are written there as JSON; ``benchmarks/figures`` is where tables and charts of the
+documentation are made from (``benchmarks/tables.py``, ``benchmarks/charts.py``).
+"""
 
 from __future__ import annotations
 
 import argparse
-import json
+import subprocess
 import sys
-from dataclasses import asdict
+import time
 from pathlib import Path
 
-
-sys.path.insert(0, str(Path(__file__).parent))
-
-import grades
-import measure
-import plugin_cost
-import sandboxes
-
-from pytest_swegym.lab import Lab
-from pytest_swegym.sandbox import make_backend
-from pytest_swegym.task.files import load_tasks
+from parts import PARTS
 
 
-ROOT = Path(__file__).resolve().parents[1]
-
-
-def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--task", type=Path, default=ROOT / "task_specs" / "marshmallow__4.2.3.swegym.toml")
-    parser.add_argument("--runs", type=int, default=9)
-    parser.add_argument("--backends", default="bubblewrap,docker")
-    parser.add_argument("--out", type=Path, default=None, help="write the figures as JSON too")
+def main() -> int:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--parts", default=",".join(part.name for part in PARTS), help="some of: %(default)s")
+    parser.add_argument("--out", type=Path, default=None, metavar="DIR", help="write the figures of each part there")
     options = parser.parse_args()
-    (task,) = load_tasks(options.task)
-    print(f"machine: {measure.machine()}\ntask: {task.id}, {options.runs} runs each, medians\n")
-    figures = show(plugin_cost.measure(options.runs * 3))
-    labs = [Lab(make_backend(name)) for name in options.backends.split(",")]
-    prepared = {lab.backend.name: lab.prepare(task) for lab in labs}
-    container = prepared["docker"].snapshot if "docker" in prepared else None
-    for lab in labs:
-        figures += show(sandboxes.measure(lab, prepared[lab.backend.name], options.runs))
-        figures += show(grades.measure(lab, prepared[lab.backend.name], options.runs, container))
-        lab.close()
-    if options.out:
-        report = {"machine": measure.machine(), "task": task.id, "figures": [asdict(f) for f in figures]}
-        options.out.write_text(json.dumps(report, indent=2) + "\n")
-
-
-def show(figures: list[measure.Figure]) -> list[measure.Figure]:
-    for figure in figures:
-        print(
-            f"{figure.name:70} {figure.median:10.2f} {figure.unit:4} ± {figure.spread:.2f}  ({figure.runs} runs)",
-            flush=True,
-        )
-    return figures
+    wanted = options.parts.split(",")
+    unknown = set(wanted) - {part.name for part in PARTS}
+    if unknown:
+        parser.error(f"no such part: {', '.join(sorted(unknown))}")
+    if options.out is not None:
+        options.out.mkdir(parents=True, exist_ok=True)
+    failed = []
+    for part in (each for each in PARTS if each.name in wanted):
+        print(f"\n== {part.title}: {part.command}", flush=True)
+        out = [] if options.out is None else ["--out", str(options.out / f"{part.name}.json")]
+        begun = time.monotonic()
+        if subprocess.run([sys.executable, str(part.path), *part.arguments, *out]).returncode != 0:
+            failed.append(part.name)
+        print(f"({time.monotonic() - begun:.0f} s)", flush=True)
+    if failed:
+        print(f"\nfailed: {', '.join(failed)}", file=sys.stderr)
+    return 1 if failed else 0
 
 
 if __name__ == "__main__":
-    main()
+    sys.exit(main())

@@ -46,7 +46,7 @@ TASK = ROOT / "task_specs" / "itsdangerous__2.1.0.swegym.toml"
 ACTION = "git status --short; grep -rn 'def ' src | head -20; python -c 'import json'"
 CHECKED = Load(episodes=64, steps=8, attempts=64, latency=1.0)
 #: Ten thousand alive at the same time, twice over; the snapshot of a middling repository with its packages.
-LOAD = Load(episodes=20_000, steps=20, attempts=8, latency=5.0)
+LOAD = Load(episodes=20_000, steps=15, attempts=8, latency=5.0)
 CLUSTER = Cluster(nodes=100, cores=8, room=100, link=120.0)
 SNAPSHOT_MIB = 60.0
 
@@ -117,13 +117,14 @@ def checked(task: Task, costs: Costs, cores: int) -> Iterator[Figure]:
 def scenarios(costs: Costs) -> Iterator[tuple[str, Cluster, Load]]:
     """What is varied, one thing at a time."""
     yield "100 nodes of 8 cores", CLUSTER, LOAD
-    for nodes in (1, 4, 16, 50):
+    for nodes in (1, 4, 16):
         part = replace(LOAD, episodes=LOAD.episodes * nodes // 100)
         yield f"{nodes} nodes of 8 cores, as many episodes on each", replace(CLUSTER, nodes=nodes), part
-    for cores in (1, 2, 4):
+    for cores in (2, 4):
         yield f"100 nodes of {cores} cores", replace(CLUSTER, cores=cores), LOAD
     yield "100 nodes of 8 cores, one lost every 30 s", replace(CLUSTER, loss=30.0), LOAD
     yield "100 nodes of 8 cores, a model twice as fast", CLUSTER, replace(LOAD, latency=LOAD.latency / 2)
+    yield "100 nodes of 8 cores, 2,048 episodes looked ahead", replace(CLUSTER, look=2048), LOAD
     yield "100 nodes of 8 cores, a task for each episode", CLUSTER, replace(LOAD, attempts=1)
 
 

@@ -1,6 +1,6 @@
 """Episodes on a cluster as a discrete-event simulation: cores that are queued for, models that are waited for.
 
-An episode is placed on the node with most room, one that has its snapshot first; it ships the snapshot where it is not,
+The node with most room takes an episode whose snapshot it has, else a task that is on no node. It ships the snapshot,
 starts, plays so many steps (waiting for a model, which takes no core, then computing, which takes one), and is graded.
 Cores are given in the order of asking. A node that is lost takes its episodes with it; they begin again elsewhere.
 """
@@ -28,7 +28,10 @@ class Costs:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Cluster:
-    """Nodes of so many cores and so many episodes at most; ``link`` in MiB/s; one of all is lost every ``loss`` s."""
+    """Nodes of so many cores and so many episodes at most; ``link`` in MiB/s; one of all is lost every ``loss`` s.
+
+    ``look`` of the next episodes are looked through for one that fits a node, as by the driver of a Ray cluster.
+    """
 
     nodes: int
     cores: int
@@ -36,6 +39,7 @@ class Cluster:
     link: float = 1000.0
     loss: float = 0.0
     repair: float = 300.0
+    look: int = 64
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -85,6 +89,10 @@ class _Node:
     queue: deque[tuple[_Episode, float, float]] = field(default_factory=deque)
     alive: dict[int, _Episode] = field(default_factory=dict)
 
+    @property
+    def free(self) -> int:
+        return self.room - len(self.alive) if self.up else 0
+
 
 @dataclass(slots=True)
 class _Episode:
@@ -118,6 +126,7 @@ class Simulation:
         self._waiting = deque((number, 0, -1.0) for number in range(load.episodes))
         self._shipping: dict[int, _Shipping] = {}
         self._coming: dict[tuple[int, int], list[_Episode]] = {}
+        self._homes: dict[int, set[int]] = {}
         self._alive = 0
         self._chance = random.Random(load.seed)
 
@@ -141,18 +150,32 @@ class Simulation:
 
     def _place(self) -> None:
         while self._waiting:
-            task = self._waiting[0][0] // self.load.attempts
-            free = [node for node in self._nodes if node.up and node.room > len(node.alive)]
-            if not free:
+            node = max(self._nodes, key=lambda each: each.free)
+            if not node.free:
                 return
-            node = max(free, key=lambda each: (task in each.has, each.room - len(each.alive), -each.number))
-            number, attempt, begun = self._waiting.popleft()
+            number, attempt, begun = self._chosen(node)
+            task = number // self.load.attempts
+            self._homes.setdefault(task, set()).add(node.number)
             parts = self._parts(number, attempt)
             episode = _Episode(number, task, node, node.life, self.now if begun < 0 else begun, parts)
             node.alive[number] = episode
             self._alive += 1
             self.outcome.most_alive = max(self.outcome.most_alive, self._alive)
             self._ship(episode)
+
+    def _chosen(self, node: _Node) -> tuple[int, int, float]:
+        """Of the next ones one whose task is on the node, or will be; else one whose task is nowhere, else any."""
+        fresh = None
+        for place in range(min(self.cluster.look, len(self._waiting))):
+            homes = self._homes.get(self._waiting[place][0] // self.load.attempts, ())
+            if node.number in homes:
+                fresh = place
+                break
+            if not homes and fresh is None:
+                fresh = place
+        chosen = self._waiting[fresh or 0]
+        del self._waiting[fresh or 0]
+        return chosen
 
     def _parts(self, number: int, attempt: int) -> Iterator[tuple[str, float]]:
         yield "core", self.costs.start
@@ -235,6 +258,8 @@ class Simulation:
         self.outcome.begun_again += len(lost)
         node.up, node.life, node.cores = False, node.life + 1, self.cluster.cores
         node.alive, node.has, node.queue = {}, set(), deque()
+        for homes in self._homes.values():
+            homes.discard(node.number)
         self._coming = {at: who for at, who in self._coming.items() if at[0] != node.number}
         for shipping in self._shipping.values():
             shipping.waiting = deque(each for each in shipping.waiting if each.node is not node)
