@@ -58,8 +58,14 @@ class Begun:
         return True
 
     def fits(self, argv: Sequence[str], env: Mapping[str, str], cwd: str, stdin: bytes) -> bool:
-        """Whether it is what somebody wants to be started now."""
-        return self.call == Call(argv=tuple(argv), env=env, cwd=cwd) and stdin.startswith(self.head)
+        """Whether it still waits, and is what somebody wants to be started now."""
+        wanted = self.call == Call(argv=tuple(argv), env=env, cwd=cwd) and stdin.startswith(self.head)
+        return wanted and not self._ended()
+
+    def _ended(self) -> bool:
+        poller = select.poll()
+        poller.register(self.job.status, select.POLLIN)
+        return bool(poller.poll(0))
 
     def close(self) -> None:
         """End it. Twice is fine."""

@@ -126,6 +126,15 @@ def test_a_command_waits_for_the_rest_of_its_stdin(sandbox: EmbeddedSandbox) -> 
     assert sandbox.exec(["cat"], env={"A": "1"}, stdin=b"one two").stdout == b"one two"
 
 
+def test_one_that_was_killed_as_it_waited_is_started_anew(sandbox: EmbeddedSandbox) -> None:
+    sandbox.begin(["cat"], head=b"one ", greeting=b"one ")
+    assert (
+        sandbox.exec(["sh", "-c", "pkill -9 -x cat; while pgrep -x cat; do sleep 0.01; done; sleep 0.3"]).exit_code == 0
+    )
+    found = sandbox.exec(["cat"], stdin=b"one two")
+    assert (found.stdout, found.exit_code) == (b"one two", 0)
+
+
 def test_its_time_begins_with_the_rest_and_ends_its_whole_tree(sandbox: EmbeddedSandbox) -> None:
     argv = ["sh", "-c", "sleep 300 & read -r line; cat >/dev/null; echo end; wait"]
     sandbox.begin(argv, head=b"line\n")
