@@ -106,6 +106,9 @@ def run(task: Task, attempts: int, jobs: int, think: float) -> tuple[list[Any], 
             task, solver(think, times), executor=lambda terms: runs.LocalExecutor(terms, lab=lab), **options
         ) as rollouts:
             records = [done.record for done in rollouts]
+        failed = [record for record in records if not record.resolved]
+        if failed:
+            raise RuntimeError(f"{len(failed)} of {attempts} attempts failed: {failed[0].error or failed[0].reasons}")
         return records, lab.admission.turns, time.perf_counter() - began, times
     finally:
         lab.close()
@@ -126,7 +129,6 @@ def measure(attempts: int, think: float) -> list[Figure]:
     name = f"{attempts} attempts asked on {cores} cores"
     return [
         figure(f"{name}: resolved", [sum(record.resolved for record in many)], "count"),
-        figure(f"{name}: infra errors", [sum(record.verdict.value == "infra_error" for record in many)], "count"),
         figure(f"{name}: all of them", [wall], "s"),
         figure(f"{cores} at a time instead, as many attempts", [narrow * attempts / len(few)], "s"),
         figure(
@@ -137,7 +139,7 @@ def measure(attempts: int, think: float) -> list[Figure]:
         figure(f"{name}: a grade, waiting for a core included", graded, "s"),
         figure(f"{name}: longest wait for a core", [turns.longest], "s"),
         figure(f"{name}: mean wait for a core", [turns.waited / max(1, turns.given)], "s"),
-        figure(f"{name}: places by which one was overtaken at most", [overtaken(asked, order)], "count"),
+        figure(f"{name}: places by which one was overtaken, from answer to grade", [overtaken(asked, order)], "count"),
         figure(f"{name}: processor seconds of what ended", [used], "s"),
         figure(f"{name}: memory taken at most", [free - watch.end()], "MiB"),
     ]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import contextlib
+import errno
 import functools
 import os
 import subprocess
@@ -152,9 +152,15 @@ def _filled(group: _CgroupGroup, values: Mapping[Path, tuple[tuple[str, str], ..
         for folder, settings in values.items():
             folder.mkdir()
             for file, value in settings:
-                # Accounting of swap, and of the cpu, is missing from some kernels; memory and pids were probed.
-                with contextlib.suppress(FileNotFoundError):
+                try:
                     write(f"{folder}/{file}", value)
+                except FileNotFoundError:
+                    # Accounting of swap, and of the cpu, is missing from some kernels; memory and pids were probed.
+                    continue
+                except OSError as error:
+                    # Version 1 refuses more cores than a group above has: that one limits it already.
+                    if error.errno != errno.EINVAL or not file.startswith("cpu."):
+                        raise
     except OSError:
         group.remove()
         raise

@@ -14,6 +14,9 @@ from typing import Any
 
 import pytest
 
+from pytest_swegym.sandbox.base import SandboxLimits
+from pytest_swegym.sandbox.limits import control_groups
+
 
 Write = Callable[..., Path]
 Records = Callable[..., dict[str, dict[str, Any]]]
@@ -38,6 +41,30 @@ def test_attempts_give_pass_at_k(project: pytest.Pytester, rows: Write, records:
     result.stdout.fnmatch_lines(["resolved 1/2 (50.0%)*", "pass@1 0.500, pass@2 1.000"])
     assert {name: found["seed"] for name, found in records().items()} == {"calc-1": 5, "calc-1.1": 6}
     assert len((project.path / "out" / "predictions.jsonl").read_text().splitlines()) == 1
+
+
+def test_where_memory_is_short_64_jobs_wait_for_each_other_and_say_so(
+    project: pytest.Pytester, rows: Write, records: Records
+) -> None:
+    enforcer = control_groups()
+    if enforcer is None:
+        pytest.skip("no control group can be made here")
+    rows("calc-1", "calc-2")
+    group = enforcer.create(f"swegym-small-{os.getpid()}", SandboxLimits(memory_mb=600))
+    try:
+        files = [str(folder / "cgroup.procs") for folder in group.folders]
+        joining = 'while [ "$1" != -- ]; do echo 0 > "$1"; shift; done; shift; exec "$@"'
+        given = ("--swegym-tasks=rows.jsonl", "--swegym-solver=gold", "--swegym-jobs=64", "--swegym-output=out")
+        pytest_run = (sys.executable, "-m", "pytest", *given)
+        result = project.run("sh", "-c", joining, "sh", *files, "--", *pytest_run)
+        assert group.oom_kills() == 0
+    finally:
+        group.remove()
+    result.assert_outcomes(passed=2)
+    waited = [line for line in result.outlines if "memory is short" in line]
+    assert len(waited) >= 1
+    assert "no attempt begins for now" in waited[0]
+    assert {found["verdict"] for found in records().values()} == {"resolved"}
 
 
 def test_jobs_run_at_the_same_time_and_keep_their_output_apart(
