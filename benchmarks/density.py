@@ -8,6 +8,7 @@ python benchmarks/density.py --alive 50 --backends bubblewrap,watchdog,docker
 from __future__ import annotations
 
 import argparse
+import functools
 import json
 import os
 import random
@@ -111,7 +112,9 @@ def episodes(name: str, backend: Backend, runs: int) -> list[Figure]:
         snapshot = origins[files][0].snapshot()
         forked.append(begin(backend, snapshot))
 
-    forks = {f"{name}: snapshot, fork, first command; {n:,} files": (lambda n=n: fork(n)) for n in origins}
+    forks: dict[str, Callable[[], object]] = {
+        f"{name}: snapshot, fork, first command; {files:,} files": functools.partial(fork, files) for files in origins
+    }
     found |= interleaved(forks, runs=runs)
     end([live, *origins.values(), *forked])
     return [*found.values(), figure(f"{name}: processor time of that close, start, first command", [spent])]
@@ -155,11 +158,16 @@ def alive(name: str, backend: Backend, count: int) -> list[Figure]:
     after = memory()
     each = {what: [(after[what] - before[what]) / count] for what in after}
     processes = descendants(here)
-    steps = []
-    for number in range(400):
+    calls: dict[str, Callable[[Shell], object]] = {
+        "echo": lambda shell: shell.run("echo on"),
+        "ls | head": lambda shell: answers(shell, "on"),
+    }
+    taken_by: dict[str, list[float]] = {step: [] for step in calls}
+    for step in [*calls] * 200:
+        shell = random.choice(held)[1]
         started = time.perf_counter()
-        answers(random.choice(held)[1], str(number))
-        steps.append((time.perf_counter() - started) * 1000)
+        calls[step](shell)
+        taken_by[step].append((time.perf_counter() - started) * 1000)
     opened = descriptors() - files
     return [
         figure(f"{title}: start of all", [taken], "s"),
@@ -169,7 +177,7 @@ def alive(name: str, backend: Backend, count: int) -> list[Figure]:
         figure(f"{title}: memory each, less that is available", each["gone"], "MiB"),
         figure(f"{title}: processes each", [len(processes) / count], "count"),
         figure(f"{title}: descriptors each", [opened / count], "count"),
-        figure(f"{title}: a step", steps),
+        *(figure(f"{title}: a step: {step}", times) for step, times in taken_by.items()),
         *ends(title, backend, processes),
     ]
 
@@ -196,11 +204,8 @@ def killed(name: str, count: int) -> list[Figure]:
         processes = descendants(controller.pid)
         controller.send_signal(signal.SIGKILL)
         taken = until_gone(processes)
-    swept = len(backend_of(name).sweep())
-    return [
-        figure(f"{name}: {count:,} alive, SIGKILL of the controller: until every process is gone", [taken], "s"),
-        figure(f"{name}: {count:,} alive, SIGKILL of the controller: lines of the sweep", [swept], "count"),
-    ]
+    backend_of(name).sweep()
+    return [figure(f"{name}: {count:,} alive, SIGKILL of the controller: until every process is gone", [taken], "s")]
 
 
 def hold(name: str, count: int) -> None:
@@ -214,13 +219,19 @@ def hold(name: str, count: int) -> None:
 
 
 def until_gone(processes: list[int]) -> float:
-    """Seconds until none of them is there, zombies included."""
+    """Seconds until none of them lives; one that is dead and that its parent has not asked for is gone."""
     started = time.perf_counter()
-    left = set(processes)
-    while left:
-        left = {pid for pid in left if os.path.exists(f"/proc/{pid}")}
+    left = processes
+    while left := [pid for pid in left if lives(pid)]:
         time.sleep(0.02)
     return time.perf_counter() - started
+
+
+def lives(pid: int) -> bool:
+    try:
+        return Path(f"/proc/{pid}/stat").read_bytes().rpartition(b")")[2].split()[0] not in (b"Z", b"X")
+    except OSError:
+        return False
 
 
 def end(lives: list[_Live]) -> None:
