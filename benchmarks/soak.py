@@ -19,11 +19,13 @@ import sys
 import tempfile
 import time
 from collections import Counter
+from dataclasses import asdict
 from pathlib import Path
 
 
 sys.path.insert(0, str(Path(__file__).parent))
 
+import measure
 from soaking import faults
 from soaking import leaks
 from soaking.cellar import make_disk
@@ -39,7 +41,7 @@ from soaking.scene import clock_of
 #: Set in the process that runs in our namespaces.
 INSIDE = "SWEGYM_SOAK"
 #: Seconds for one session, many times what it takes.
-PATIENCE = 240.0
+PATIENCE = 600.0
 #: Attempts at each task, and the tasks of each leg; those at the end take turns.
 ATTEMPTS = 10
 FAMILIES = ("sum", "sum", "sum", "sum", "sum", "unit", "unit", "unit")
@@ -80,6 +82,8 @@ class Soak:
         lost += leaks.groups(self._prefix()) + leaks.locks(self.cache) + leaks.containers(self.daemon)
         self.violations += [f"left behind: {each}" for each in lost]
         self._report(made, time.monotonic() - begun)
+        if self.options.out:
+            self._write_figures(made)
         if self.daemon is not None:
             self.daemon.stop()
         return 1 if self.violations else 0
@@ -220,6 +224,17 @@ class Soak:
         if told.returncode:
             self.violations.append(f"swegym sweep ended with {told.returncode}: {told.stderr[-500:]}")
 
+    def _write_figures(self, made: int) -> None:
+        counts = {
+            "attempts": made,
+            "sessions": self.sittings,
+            "faults": sum(self.injected.values()),
+            "infra errors that a later session mended": sum(self.infra.values()),
+            "violations": len(self.violations),
+        }
+        figures = [asdict(measure.Figure(f"soak: {name}", count, 0, 1, "count")) for name, count in counts.items()]
+        self.options.out.write_text(json.dumps({"machine": measure.machine(), "figures": figures}, indent=2) + "\n")
+
     def _report(self, made: int, seconds: float) -> None:
         used = resource.getrusage(resource.RUSAGE_CHILDREN)
         print(f"\n{made} attempts in {self.sittings} sessions, {seconds:.0f} s", end="")
@@ -245,6 +260,7 @@ def main() -> int:
     parser.add_argument("--jobs", type=int, default=4)
     parser.add_argument("--backends", default="bubblewrap,docker")
     parser.add_argument("--image", default="swegym-base:bookworm", help="what containers are made of: has Python, git")
+    parser.add_argument("--out", type=Path, default=None, help="write the counts as JSON too")
     parser.add_argument("--ray", action="store_true", help="some runs on a Ray cluster, which needs the extra 'ray'")
     parser.add_argument("--keep", action="store_true", help="keep the folder, with the log of every session")
     options = parser.parse_args()
