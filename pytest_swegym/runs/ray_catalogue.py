@@ -44,14 +44,14 @@ class Catalogue:
         self._workers[who] = node
         self.has(node, parcels)
 
-    def claim(self, name: str, who: str) -> Entry | bool:
-        """What was made under that name; true if ``who`` is to make it now, false if it is being made."""
+    def claim(self, name: str, token: str) -> Entry | bool:
+        """What was made under that name; true if whoever asks is to make it now, false if another one is making it.
+
+        The ``token`` is a worker's name and what tells its claims apart: a question may be asked twice.
+        """
         if name in self._entries:
             return self._entries[name]
-        if name in self._makers:
-            return False
-        self._makers[name] = who
-        return True
+        return self._makers.setdefault(name, token) == token
 
     def made(self, name: str, entry: Entry, node: str, parcels: Sequence[str]) -> None:
         """It is made, and ``node`` has it, in these parcels."""
@@ -59,15 +59,15 @@ class Catalogue:
         self._makers.pop(name, None)
         self.has(node, parcels)
 
-    def abandon(self, name: str, who: str) -> None:
-        """``who`` could not make it: the next one that asks may try."""
-        if self._makers.get(name) == who:
+    def abandon(self, name: str, token: str) -> None:
+        """It could not be made: the next one that asks may try."""
+        if self._makers.get(name) == token:
             del self._makers[name]
 
     def gone(self, who: str) -> None:
         """A worker is dead; nobody waits for what it was making."""
         self._workers.pop(who, None)
-        for name in [name for name, maker in self._makers.items() if maker == who]:
+        for name in [name for name, maker in self._makers.items() if maker.partition("/")[0] == who]:
             del self._makers[name]
 
     def has(self, node: str, parcels: Sequence[str]) -> None:

@@ -43,10 +43,17 @@ class Cluster:
         if self.joined:
             _join(self._ray, address, _runtime_env(root, left_out) if root is not None else {})
         self.ships_root = self.joined and root is not None
-        catalogue = self._ray.remote(num_cpus=0, max_restarts=-1)(Catalogue)
-        self.catalogue = catalogue.remote()
+        self.catalogue = self._beside(Catalogue)
         #: Solvers that were looked at, by their ids; held, so that no other gets the id.
         self._sendable: dict[int, Any] = {}
+
+    def _beside(self, kind: type) -> Any:
+        """An actor on the driver's own node: it lives as long as that does, and is asked again should it die before."""
+        from ray.util.scheduling_strategies import NodeAffinitySchedulingStrategy as On
+
+        here = On(self._ray.get_runtime_context().get_node_id(), soft=True)
+        made = self._ray.remote(num_cpus=0, max_restarts=-1, max_task_retries=-1, scheduling_strategy=here)(kind)
+        return made.remote()
 
     def cores(self) -> int:
         """Cores of all living nodes, as they count for Ray."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import logging
+import secrets
 import time
 from collections.abc import Callable
 from collections.abc import Iterable
@@ -97,34 +98,34 @@ class NodeSharing:
 
     def once(self, name: str, make: Callable[[], Shared]) -> Shared:
         """What a node made under that name, brought here; else ``make`` makes it."""
-        pause = _SOON
+        pause, token = _SOON, f"{self._who}/{secrets.token_hex(4)}"
         while True:
-            claimed = self._ask("claim", name, self._who)
+            claimed = self._ask("claim", name, token)
             if isinstance(claimed, Entry):
                 snapshots = [self._here(key) or self._brought(key) for key in claimed.keys]
                 found = tuple(each for each in snapshots if each is not None)
                 if len(found) == len(claimed.keys):
                     return Shared(facts=claimed.facts, snapshots=found)
-                return self._made(name, make)  # it is there, and cannot come here
+                return self._made(name, token, make)  # it is there, and cannot come here
             if claimed:
-                return self._made(name, make)
+                return self._made(name, token, make)
             time.sleep(pause)
             pause = min(2 * pause, _LATER)
 
-    def _made(self, name: str, make: Callable[[], Shared]) -> Shared:
+    def _made(self, name: str, token: str, make: Callable[[], Shared]) -> Shared:
         key = name.removeprefix("snapshot-")
         try:
             kept = self._brought(key) if key != name and self._folder is not None else None
             shared = Shared(snapshots=(kept,)) if kept is not None else make()
             parcels = [self._told(snapshot) for snapshot in shared.snapshots]
         except BaseException:
-            self._ask("abandon", name, self._who)
+            self._ask("abandon", name, token)
             raise
         if all(parcels):
             entry = Entry(facts=shared.facts, keys=tuple(each.key for each in shared.snapshots))
             self._ask("made", name, entry, self._node, [key for each in parcels for key in each])
         else:
-            self._ask("abandon", name, self._who)
+            self._ask("abandon", name, token)
         return shared
 
     def _told(self, snapshot: Snapshot) -> list[str]:

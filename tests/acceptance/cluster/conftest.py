@@ -66,8 +66,9 @@ class Nodes:
 
     def add(self, name: str) -> None:
         cache = self.folder / name
+        given: Any = {} if self.named else {"include_dashboard": False}
         self.named[name] = self.cluster.add_node(
-            num_cpus=1, object_store_memory=80 * 2**20, env_vars={"SWEGYM_CACHE": str(cache)}
+            num_cpus=1, object_store_memory=80 * 2**20, env_vars={"SWEGYM_CACHE": str(cache)}, **given
         )
 
     def kill(self, name: str) -> None:
@@ -118,7 +119,7 @@ def _lacks(what: str, reason: str) -> None:
 
 @pytest.fixture(scope="session")
 def nodes(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Nodes]:
-    """A head without cores, and two nodes with one each."""
+    """Two nodes with a core each; the first one is the head."""
     reason = make_backend("bubblewrap").available()
     if reason is not None:
         _lacks("bubblewrap", reason)
@@ -130,10 +131,9 @@ def nodes(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Nodes]:
     except ImportError as error:
         _lacks("ray", f"not installed ({error})")
     folder = tmp_path_factory.mktemp("nodes")
-    head = {"num_cpus": 0, "include_dashboard": False, "object_store_memory": 80 * 2**20}
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
-        made = Nodes(cluster=Cluster(initialize_head=True, head_node_args=head), folder=folder)
+        made = Nodes(cluster=Cluster(), folder=folder)
         try:
             for name in ("one", "two"):
                 made.add(name)

@@ -165,8 +165,10 @@ def test_nobody_waits_for_the_dead(how: str) -> None:
     network = Network()
     network.worker("a1", "a")
     other = network.worker("b1", "b")
-    assert network.ask("claim", "snapshot-k", "a1") is True
-    assert network.ask("claim", "snapshot-k", "b1") is False
+    assert network.ask("claim", "snapshot-k", "a1/x") is True
+    assert network.ask("claim", "snapshot-k", "a1/x") is True  # a question that was asked twice
+    assert network.ask("claim", "snapshot-k", "a1/y") is False
+    assert network.ask("claim", "snapshot-k", "b1/x") is False
     network.ask("gone", "a1") if how == "worker" else network.ask("lost", "a")
     assert other.once("snapshot-k", lambda: network.stores["b"].make("k")).snapshots[0].key == "k"
 
