@@ -228,13 +228,14 @@ FAULTS = (
 )
 
 
-def choose(rng: random.Random, backend: str, door: str, *, cut: bool) -> list[Fault]:
+def choose(rng: random.Random, backend: str, door: str, *, only: str, cut: bool) -> list[Fault]:
     """The faults of one sitting: up to three, of which the last cuts the session if ``cut``."""
     fits = [each for each in FAULTS if backend in each.backends and door in each.doors]
     # A cluster has a network, and clocks that agree.
     fits = [each for each in fits if (can_leave_the_network() or not each.apart) and not (door == "ray" and each.apart)]
     fits = [each for each in fits if not (door == "ray" and each.clock)]
-    chosen = rng.sample([each for each in fits if not each.cuts], rng.randint(1, 2))
+    milder = [each for each in fits if not each.cuts and only in each.name]
+    chosen = rng.sample(milder, min(rng.randint(1, 2), len(milder)))
     # One session cannot be both: the controller is a worker's parent, and its clock is that of its workers.
     if any(each.workers for each in chosen):
         chosen = [each for each in chosen if not (each.clock or each.apart)]
