@@ -45,6 +45,8 @@ REPOSITORY = "/testbed"
 SMALL, LARGE = 50, 5000
 #: What the kernel holds for processes, namespaces and mounts.
 KERNEL = ("Slab", "KernelStack", "PageTables", "Percpu")
+#: Sandboxes that are started at a time: each start waits for the kernel half of its time.
+STARTERS = 2 * (os.cpu_count() or 1)
 _Live = tuple[Sandbox, Shell]
 
 
@@ -147,7 +149,7 @@ def alive(name: str, backend: Backend, count: int) -> list[Figure]:
     held: list[_Live] = []
     title = f"{name}: {count:,} alive"
     try:
-        with ThreadPoolExecutor(os.cpu_count()) as pool:
+        with ThreadPoolExecutor(STARTERS) as pool:
             for live in pool.map(lambda _: begin(backend, snapshot), range(count)):
                 held.append(live)
     except SandboxError as error:
@@ -171,7 +173,7 @@ def alive(name: str, backend: Backend, count: int) -> list[Figure]:
     opened = descriptors() - files
     return [
         figure(f"{title}: start of all", [taken], "s"),
-        figure(f"{title}: start of each, {os.cpu_count()} at a time", [taken / count * 1000]),
+        figure(f"{title}: start of each, {STARTERS} at a time", [taken / count * 1000]),
         figure(f"{title}: memory each, PSS of its processes", each["PSS"], "MiB"),
         figure(f"{title}: memory each, of the kernel", each["kernel"], "MiB"),
         figure(f"{title}: memory each, less that is available", each["gone"], "MiB"),
@@ -212,7 +214,7 @@ def hold(name: str, count: int) -> None:
     """Start sandboxes, and wait for the end."""
     backend = backend_of(name)
     snapshot = repository(backend, SMALL)
-    with ThreadPoolExecutor(os.cpu_count()) as pool:
+    with ThreadPoolExecutor(STARTERS) as pool:
         held = list(pool.map(lambda _: begin(backend, snapshot), range(count)))
     print("ready" if len(held) == count else "failed", flush=True)
     signal.pause()
