@@ -36,6 +36,8 @@ class LocalExecutor:
     """
 
     def __init__(self, terms: Terms, *, lab: Lab | None = None) -> None:
+        if terms.jobs < 1:
+            raise ConfigError(f"jobs={terms.jobs}: expected 1 or more")
         self._terms = terms
         self._lab = lab or make_lab(terms.conditions, admission=Admission(Machine(_written(terms))))
         self._owned = lab is None

@@ -70,8 +70,9 @@ class Ledger:
         if isinstance(what, Done) and self.folder is not None:
             try:
                 self.folder.keep(what)
-            except OSError as error:
+            except Exception as error:  # whatever it is: somebody waits for this attempt
                 what = InfraError(f"{job.key}: its record could not be written: {error}")
+                what.__cause__ = error
         self.inbox.put(what)
 
     def happened(self, key: str, event: Mapping[str, Any]) -> None:

@@ -313,6 +313,11 @@ def test_wrong_solver_is_told_at_once(hand: ByHand, solver: Any, said: str) -> N
         runs.run([task("a")], solver, executor=hand)
 
 
+def test_no_jobs_at_all_is_told() -> None:
+    with pytest.raises(ConfigError, match="jobs=0: expected 1 or more"):
+        runs.run([task("a")], "gold", jobs=0)
+
+
 def test_executor_that_nobody_knows_is_told() -> None:
     with pytest.raises(ConfigError, match="executor 'clowd'"):
         runs.run([task("a")], "gold", executor="clowd")
