@@ -1,6 +1,6 @@
 """Only what is needed runs: what --swegym-fast-fail and --swegym-shards save, and that no verdict changes by them.
 
-``python benchmarks/needed.py [--same] [--runs N] [--backend NAME] [TASK ...]``, of ``task_specs``. With ``--same``
+``python benchmarks/needed.py [--same] [--runs N] [--backend NAME] [--out FILE] [TASK ...]``, of ``task_specs``. With ``--same``
 each task is graded once in every manner, with its gold patch, with one that solves nothing, and with gold patches in
 which a function is broken; without it the manners are timed in turn.
 """
@@ -21,9 +21,11 @@ from typing import Any
 
 sys.path.insert(0, str(Path(__file__).parent))
 
+from measure import Figure
 from measure import descendants
 from measure import figure
 from measure import machine
+from measure import write
 
 from pytest_swegym.grading import grade
 from pytest_swegym.grading.headers import patch_paths
@@ -99,8 +101,9 @@ def _only_p2p(whole: Grade) -> bool:
     return bool(f2p) and whole.f2p_passed == f2p and whole.p2p_passed < p2p
 
 
-def timed(lab: Lab, prepared: Prepared, runs: int) -> None:
+def timed(lab: Lab, prepared: Prepared, runs: int) -> list[Figure]:
     """Wall and CPU time of every manner, in turn, with the gold patch and with one that solves nothing."""
+    figures: list[Figure] = []
     for label, patch in (("gold", prepared.task.hidden.patch), ("beside the point", BESIDE)):
         walls: dict[str, list[float]] = {name: [] for name in MANNERS}
         cores: dict[str, list[float]] = {name: [] for name in MANNERS}
@@ -114,13 +117,16 @@ def timed(lab: Lab, prepared: Prepared, runs: int) -> None:
                     walls[name].append(wall * 1000)
                     cores[name].append((_cpu() - cpu) * 1000)
         for name in MANNERS:
-            wall_, cpu_ = figure(name, walls[name]), figure(name, cores[name])
+            title = f"{prepared.task.id}, {label}, {name}"
+            wall_, cpu_ = figure(title, walls[name]), figure(f"{title}: CPU", cores[name])
+            figures += [wall_, cpu_]
             shares = [wall_.median / statistics.median(walls["whole"]), cpu_.median / statistics.median(cores["whole"])]
             print(
                 f"{prepared.task.id:22} {label:17} {name:20} wall {wall_.median:7.0f} ms ± {wall_.spread:5.0f}"
                 f"   cpu {cpu_.median:7.0f} ms ± {cpu_.spread:5.0f}   {shares[0]:5.2f} and {shares[1]:5.2f} of whole",
                 flush=True,
             )
+    return figures
 
 
 def _settle() -> None:
@@ -142,6 +148,7 @@ def main() -> None:
     parser.add_argument("--same", action="store_true")
     parser.add_argument("--runs", type=int, default=5, help="timed runs, or broken functions of --same. Default: 5")
     parser.add_argument("--backend", default="bubblewrap")
+    parser.add_argument("--out", type=Path, help="write the figures as JSON too")
     options = parser.parse_args()
     names = options.tasks or TIMED
     if options.same and not options.tasks:
@@ -149,6 +156,7 @@ def main() -> None:
     print(f"machine: {machine()}; {options.backend}, {options.runs} runs each, medians ± difference of the quartiles\n")
     lab = Lab(make_backend(options.backend))
     total: Counter[str] = Counter()
+    figures: list[Figure] = []
     for name in names:
         (task,) = load_tasks(ROOT / "task_specs" / f"{name}.swegym.toml")
         prepared = lab.prepare(task)
@@ -157,9 +165,11 @@ def main() -> None:
             total += tally
             print(f"{name}: {dict(tally)}", flush=True)
         else:
-            timed(lab, prepared, options.runs)
+            figures += timed(lab, prepared, options.runs)
         lab.release(task)
     lab.close()
+    figures += [Figure(f"verdicts: {name}", count, 0, 1, "count") for name, count in total.items()]
+    write(figures, options.out)
     if options.same:
         print(f"in all: {dict(total)}")
         raise SystemExit(bool(total["different"]))
