@@ -104,7 +104,8 @@ class Soak:
     def _leg(self, number: int) -> int:
         """One run, from its first session to the one that finishes it; how many attempts it had."""
         docker = self.daemon is not None and (number % 5 == 3 or "bubblewrap" not in self.options.backends)
-        door = "library" if number % 4 == 2 else "ray" if number % 10 == 9 and self.options.ray else "pytest"
+        doors = self.options.doors.split(",")
+        door = doors[number % len(doors)]
         families = ["sum"] * 4 if docker else [*FAMILIES]
         families += [SPECIAL[number % len(SPECIAL)], SPECIAL[(number + 2) % len(SPECIAL)]]
         course = write_course(self.folder / f"leg-{number}", leg=number + 1, families=families, attempts=ATTEMPTS)
@@ -135,7 +136,7 @@ class Soak:
     ) -> None:
         last = number == cuts
         chosen = (
-            [] if last else faults.choose(self.rng, backend, door, only=self.options.only, cut=self.rng.random() < 0.8)
+            [] if last else faults.choose(self.rng, backend, door, only=self.options.only, cut=self.rng.random() < 0.95)
         )
         if number:
             name, key = faults.damage(output, self.rng) if not last else ("", "")
@@ -264,7 +265,7 @@ def main() -> int:
     parser.add_argument("--image", default="swegym-base:bookworm", help="what containers are made of: has Python, git")
     parser.add_argument("--only", default="", metavar="WORDS", help="only faults with these words in their name")
     parser.add_argument("--out", type=Path, default=None, help="write the counts as JSON too")
-    parser.add_argument("--ray", action="store_true", help="some runs on a Ray cluster, which needs the extra 'ray'")
+    parser.add_argument("--doors", default="pytest,pytest,library", help="who plays the runs, in turns; also: ray")
     parser.add_argument("--keep", action="store_true", help="keep the folder, with the log of every session")
     options = parser.parse_args()
     if INSIDE in os.environ:
