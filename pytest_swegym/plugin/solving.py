@@ -51,6 +51,8 @@ def pytest_configure(config: pytest.Config) -> None:
     """Load the tools and the solver of the command line at once: a wrong name must not cost a collection."""
     if config.option.help or config.option.version:
         return
+    if config.stash[SETTINGS].executor != "local" and _distributed(config):
+        raise pytest.UsageError("--swegym-executor=ray makes attempts on many machines by itself: no pytest-xdist")
     _load_tools(config)
     for option in ("judge", "check_writer"):
         _check_name(config, option)
@@ -66,9 +68,11 @@ def pytest_configure(config: pytest.Config) -> None:
         raise pytest.UsageError(f"--swegym-solver: {error}") from error
     except ConfigError as error:
         raise pytest.UsageError(f"--swegym-solver={name}: {error}") from error
-    if solver.alone and (config.stash[SETTINGS].jobs > 1 or _distributed(config)):
+    settings = config.stash[SETTINGS]
+    if solver.alone and (settings.jobs > 1 or settings.executor != "local" or _distributed(config)):
         raise pytest.UsageError(
-            f"--swegym-solver={name} needs the terminal for itself: no --swegym-jobs above 1, no pytest-xdist"
+            f"--swegym-solver={name} needs the terminal for itself: no --swegym-jobs above 1, no --swegym-executor, no"
+            " pytest-xdist"
         )
     _add_tools(config, solver.tools)
     config.pluginmanager.register(CommandLineSolver(solver), COMMAND_LINE)
