@@ -27,7 +27,8 @@ def processes(daemon: Daemon | None) -> list[str]:
         if not name.isdigit() or int(name) in mine:
             continue
         above, text = _lineage(int(name)), words(int(name))
-        if above & own or not text or "containerd" in text.split(" ")[0]:
+        # A container that was being made when containerd was killed stays half made, unknown to any daemon.
+        if above & own or not text or "containerd" in text.split(" ")[0] or text.startswith("runc "):
             continue
         found.append(f"process {name}: {text:.120}")
     return found
