@@ -84,14 +84,14 @@ def begin(backend: Backend, snapshot: Snapshot) -> _Live:
     """A sandbox that has answered in its kept shell."""
     sandbox = backend.start(snapshot)
     shell = sandbox.shell(cwd=REPOSITORY)
-    answers(shell, "0")
+    says(shell, "echo on", "on\n")
     return sandbox, shell
 
 
-def answers(shell: Shell, word: str) -> None:
-    said = shell.run(f"echo {word}; ls package0 | head -1").output
-    if said != f"{word}\nmodule0.py\n":
-        raise SystemExit(f"a sandbox answered {said!r}")
+def says(shell: Shell, command: str, expected: str) -> None:
+    said = shell.run(command).output
+    if said != expected:
+        raise SystemExit(f"a sandbox answered {command!r} with {said!r}")
 
 
 def episodes(name: str, backend: Backend, runs: int) -> list[Figure]:
@@ -160,15 +160,12 @@ def alive(name: str, backend: Backend, count: int) -> list[Figure]:
     after = memory()
     each = {what: [(after[what] - before[what]) / count] for what in after}
     processes = descendants(here)
-    calls: dict[str, Callable[[Shell], object]] = {
-        "echo": lambda shell: shell.run("echo on"),
-        "ls | head": lambda shell: answers(shell, "on"),
-    }
+    calls = {"echo": ("echo on", "on\n"), "ls | head": ("ls package0 | head -1", "module0.py\n")}
     taken_by: dict[str, list[float]] = {step: [] for step in calls}
     for step in [*calls] * 200:
         shell = random.choice(held)[1]
         started = time.perf_counter()
-        calls[step](shell)
+        says(shell, *calls[step])
         taken_by[step].append((time.perf_counter() - started) * 1000)
     opened = descriptors() - files
     return [
