@@ -22,6 +22,8 @@ from parts import FIGURES
 mpl.use("Agg")
 
 import matplotlib.pyplot as plt
+from matplotlib.ticker import FuncFormatter
+from matplotlib.ticker import NullFormatter
 
 
 CHARTS = Path(__file__).resolve().parents[1] / "docs" / "charts"
@@ -90,11 +92,12 @@ def side_by_side(values: Values) -> Any:
         "20 at once": "milliseconds",
         "memory per idle environment": "MiB",
     }
-    chart, axes = plt.subplots(2, 3, figsize=(11, 5.6))
+    chart, axes = plt.subplots(2, 3, figsize=(12, 5.6))
     for axis, (title, unit) in zip(axes.flat, panels.items(), strict=True):
         bars(axis, values.get(title, {}), log=True)
         axis.set_title(title)
-        axis.set_xlabel(f"{unit}, logarithmic; less is better")
+        axis.set_xlabel(unit)
+    chart.suptitle("less is better; logarithmic", fontsize=9, x=0.995, ha="right")
     return chart
 
 
@@ -117,6 +120,7 @@ def bars(axis: Any, found: dict[str, float], *, log: bool) -> None:
     if log and values:
         axis.set_xscale("log")
         axis.set_xlim(min(values) / 3, max(values) * 6)
+        plain(axis.xaxis)
     elif values:
         axis.set_xlim(0, max(*values, 1) * 1.2)
 
@@ -126,11 +130,12 @@ def alive(values: Values) -> Any:
     chart, (times, memory) = plt.subplots(1, 2, figsize=(9, 3.2))
     line(times, rows, "start of one more", OURS)
     line(times, rows, "one step", SECOND)
-    times.set(xscale="log", yscale="log", xlabel="sandboxes alive", ylabel="milliseconds", title="Start and step")
+    times.set(yscale="log", xlabel="sandboxes alive", ylabel="milliseconds", title="Start and step")
     times.legend()
     line(memory, rows, "memory of each", OURS)
-    memory.set(xscale="log", xlabel="sandboxes alive", ylabel="MiB each", title="Memory")
+    memory.set(xlabel="sandboxes alive", ylabel="MiB each", title="Memory")
     memory.set_ylim(bottom=0)
+    logarithmic(times, memory)
     return chart
 
 
@@ -139,7 +144,8 @@ def files(values: Values) -> Any:
     chart, axis = plt.subplots(figsize=(6, 3.4))
     for what, colour in (("start to first command", OURS), ("snapshot, fork, first command", SECOND), ("diff", THEIRS)):
         line(axis, rows, what, colour)
-    axis.set(xscale="log", yscale="log", xlabel="files in the repository", ylabel="milliseconds")
+    axis.set(yscale="log", xlabel="files in the repository", ylabel="milliseconds")
+    logarithmic(axis)
     axis.set_title("A larger repository")
     axis.legend()
     return chart
@@ -147,16 +153,16 @@ def files(values: Values) -> Any:
 
 def cluster(values: Values) -> Any:
     chart, (rates, waits) = plt.subplots(1, 2, figsize=(9, 3.4))
-    by_nodes = {int(row.split()[0]): found for row, found in values.items() if "as many episodes on each" in row}
-    whole = values.get("100 nodes of 8 cores")
+    by_nodes = {int(row.split()[2]): found for row, found in values.items() if "as many episodes on each" in row}
+    whole = values.get("cluster of 100 nodes of 8 cores")
     if whole:
         by_nodes[100] = whole
     line(rates, by_nodes, "rate", OURS)
-    rates.set(xscale="log", yscale="log", xlabel="nodes of 8 cores, 100 episodes alive on each", ylabel="episodes/min")
+    rates.set(yscale="log", xlabel="nodes of 8 cores, 100 episodes alive on each", ylabel="episodes/min")
+    logarithmic(rates)
     rates.set_title("Rate")
-    by_cores = {
-        int(row.split()[3]): values[row] for row in values if row.startswith("100 nodes of ") and "," not in row
-    }
+    even = (row for row in values if row.startswith("cluster of 100 nodes") and "," not in row)
+    by_cores = {int(row.split()[5]): values[row] for row in even}
     line(waits, by_cores, "of an episode, waiting for a core", SECOND, "waiting for a core, % of an episode")
     line(waits, by_cores, "cores in use", OURS, "cores in use, %")
     waits.set(xlabel="cores of each of 100 nodes, 100 episodes alive on each", ylabel="%", ylim=(0, 105))
@@ -179,6 +185,20 @@ def check(values: Values) -> Any:
 def line(axis: Any, rows: dict[int, dict[str, float]], what: str, colour: str, label: str = "") -> None:
     at = sorted(row for row, found in rows.items() if what in found)
     axis.plot(at, [rows[row][what] for row in at], "o-", color=colour, label=label or what, markersize=4)
+
+
+def logarithmic(*axes: Any) -> None:
+    for axis in axes:
+        axis.set_xscale("log")
+        plain(axis.xaxis)
+        if axis.get_yscale() == "log":
+            plain(axis.yaxis)
+
+
+def plain(axis: Any) -> None:
+    """Numbers as they are spoken at a logarithmic axis, and none between the powers of ten."""
+    axis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:,g}"))
+    axis.set_minor_formatter(NullFormatter())
 
 
 def short(value: float) -> str:

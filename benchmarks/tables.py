@@ -1,7 +1,8 @@
 """Puts the figures of ``benchmarks/figures`` into the documentation: ``python benchmarks/tables.py``.
 
 Whatever stands in ``docs/*.md`` between ``<!-- figures: NAME -->`` and ``<!-- end -->`` is made again. NAME is ``all``
-(every part without a table of its own), or the name of a part, with ``/WORD`` for its figures that begin with it only.
+(every part without a table of its own), or the name of a part, with ``/WORD`` for its figures whose names have it.
+A chart stands in the same way behind ``<!-- chart: NAME what is to be seen -->``.
 """
 
 from __future__ import annotations
@@ -21,6 +22,7 @@ from parts import PARTS
 
 DOCS = Path(__file__).resolve().parents[1] / "docs"
 _MARKED = re.compile(r"(<!-- figures: (\S+) -->\n).*?(<!-- end -->)", re.DOTALL)
+_CHART = re.compile(r"(<!-- chart: (\S+) (.+?) -->\n).*?(<!-- end -->)", re.DOTALL)
 #: Parts whose figures are shown as rows and columns, in tables of their own.
 CROSSED = ("side_by_side", "scaling", "simulation")
 Figures = list[dict[str, Any]]
@@ -30,9 +32,15 @@ def main() -> None:
     for page in sorted(DOCS.glob("*.md")):
         text = page.read_text()
         made = _MARKED.sub(lambda match: f"{match[1]}{table(match[2])}{match[3]}", text)
+        made = _CHART.sub(lambda match: f"{match[1]}{picture(match[2], match[3])}{match[4]}", made)
         if made != text:
             page.write_text(made)
             print(f"{page.name}: made again")
+
+
+def picture(name: str, words: str) -> str:
+    """The chart, if it has been drawn."""
+    return f"![{words}](charts/{name}.svg)\n" if (DOCS / "charts" / f"{name}.svg").exists() else ""
 
 
 def table(name: str) -> str:
@@ -42,7 +50,7 @@ def table(name: str) -> str:
     report = load(part)
     if report is None:
         return "Not measured yet.\n"
-    figures = [each for each in report["figures"] if each["name"].startswith(word)]
+    figures = [each for each in report["figures"] if word in each["name"]]
     (command,) = (each.command for each in PARTS if each.name == part)
     return f"{crossed(figures)}\n`{command}` on {report['machine']}{notes(report)}\n"
 

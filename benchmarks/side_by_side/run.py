@@ -214,6 +214,7 @@ def killed(candidate: Candidate, setting: Setting, machine: Machine, report: Rep
         report.note(candidate.name, str(error))
     processes = tree(player.pid)
     player.kill()
+    player.close()
     time.sleep(5)
     mine = machine.containers() - before
     left = machine.left(processes, mine)

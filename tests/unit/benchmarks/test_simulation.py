@@ -2,17 +2,10 @@
 
 from __future__ import annotations
 
-import sys
-from pathlib import Path
-
 import pytest
 from hypothesis import given
 from hypothesis import settings
 from hypothesis import strategies as st
-
-
-sys.path.append(str(Path(__file__).resolve().parents[3] / "benchmarks"))
-
 from simulation import Cluster
 from simulation import Costs
 from simulation import Load

@@ -3,14 +3,9 @@
 from __future__ import annotations
 
 import json
-import sys
 from pathlib import Path
 
 import pytest
-
-
-sys.path.append(str(Path(__file__).resolve().parents[3] / "benchmarks"))
-
 import tables
 
 
