@@ -1,20 +1,17 @@
 """Only what is needed runs: what --swegym-fast-fail and --swegym-shards save, and that no verdict changes by them.
 
-``python benchmarks/needed.py [--same] [--runs N] [--backend NAME] [--out FILE] [TASK ...]``, of ``task_specs``. With ``--same``
-each task is graded once in every manner, with its gold patch, with one that solves nothing, and with gold patches in
-which a function is broken; without it the manners are timed in turn.
+``python benchmarks/needed.py [--same] [--runs N] [--backend NAME] [--out FILE] [TASK ...]``, of ``task_specs``. With
+``--same`` each task is graded once in every manner, with its gold patch, with one that solves nothing, and with gold
+patches in which a function is broken; without it the manners are timed in turn.
 """
 
 from __future__ import annotations
 
 import argparse
 import ast
-import os
-import resource
-import statistics
 import sys
-import time
 from collections import Counter
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -22,9 +19,9 @@ from typing import Any
 sys.path.insert(0, str(Path(__file__).parent))
 
 from measure import Figure
-from measure import descendants
-from measure import figure
+from measure import interleaved
 from measure import machine
+from measure import show
 from measure import write
 
 from pytest_swegym.grading import grade
@@ -102,44 +99,15 @@ def _only_p2p(whole: Grade) -> bool:
 
 
 def timed(lab: Lab, prepared: Prepared, runs: int) -> list[Figure]:
-    """Wall and CPU time of every manner, in turn, with the gold patch and with one that solves nothing."""
-    figures: list[Figure] = []
+    """Wall time of every manner, in turn, with the gold patch and with one that solves nothing."""
+    found: list[Figure] = []
     for label, patch in (("gold", prepared.task.hidden.patch), ("beside the point", BESIDE)):
-        walls: dict[str, list[float]] = {name: [] for name in MANNERS}
-        cores: dict[str, list[float]] = {name: [] for name in MANNERS}
-        for number in range(runs + 1):
-            for name in MANNERS:
-                wall, cpu = time.perf_counter(), _cpu()
-                graded(lab, prepared, patch, name)
-                wall = time.perf_counter() - wall
-                _settle()
-                if number:  # the first is warm-up
-                    walls[name].append(wall * 1000)
-                    cores[name].append((_cpu() - cpu) * 1000)
-        for name in MANNERS:
-            title = f"{prepared.task.id}, {label}, {name}"
-            wall_, cpu_ = figure(title, walls[name]), figure(f"{title}: CPU", cores[name])
-            figures += [wall_, cpu_]
-            shares = [wall_.median / statistics.median(walls["whole"]), cpu_.median / statistics.median(cores["whole"])]
-            print(
-                f"{prepared.task.id:22} {label:17} {name:20} wall {wall_.median:7.0f} ms ± {wall_.spread:5.0f}"
-                f"   cpu {cpu_.median:7.0f} ms ± {cpu_.spread:5.0f}   {shares[0]:5.2f} and {shares[1]:5.2f} of whole",
-                flush=True,
-            )
-    return figures
-
-
-def _settle() -> None:
-    """Wait for what ended to be waited for: before that its CPU time is told nowhere."""
-    until = time.monotonic() + 5
-    while time.monotonic() < until and descendants(os.getpid()):
-        time.sleep(0.02)
-
-
-def _cpu() -> float:
-    """CPU seconds of this process and of those that it has waited for."""
-    used = [resource.getrusage(who) for who in (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN)]
-    return sum(each.ru_utime + each.ru_stime for each in used)
+        calls = {
+            f"{prepared.task.id}, {label}: {manner}": partial(graded, lab, prepared, patch, manner)
+            for manner in MANNERS
+        }
+        found += show(list(interleaved(calls, runs=runs).values()))
+    return found
 
 
 def main() -> None:
