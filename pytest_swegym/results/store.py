@@ -92,6 +92,7 @@ class ResultStore:
             junit_xml=self._bytes(record.key, JUNIT),
             log=self.log(record.key),
             apply_method=record.apply_method,
+            early=record.early,
         )
 
     def records(self) -> Iterator[AttemptRecord]:
