@@ -151,7 +151,7 @@ def project(nodes: Nodes, tmp_path: Path) -> Project:
     (path / "calc_repo" / "tests" / "__init__.py").touch()
     (path / "calc_repo" / "tests" / "test_calc.py").write_text(TESTS)
     (path / "solvers.py").write_text(SOLVERS.format(marks=str(tmp_path / "marks")))
-    (path / "pytest.ini").write_text("[pytest]\nnorecursedirs = calc_repo\nfilterwarnings = error\n")
+    (path / "pytest.ini").write_text("[pytest]\nnorecursedirs = calc_repo\n")
     return Project(path=path, marks=tmp_path / "marks", nodes=nodes)
 
 
