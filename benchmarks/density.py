@@ -147,15 +147,14 @@ def alive(name: str, backend: Backend, count: int) -> list[Figure]:
     end([begin(backend, snapshot)])
     here, before, files, began = os.getpid(), memory(), descriptors(), time.perf_counter()
     held: list[_Live] = []
-    title = f"{name}: {count:,} alive"
     try:
         with ThreadPoolExecutor(STARTERS) as pool:
             for live in pool.map(lambda _: begin(backend, snapshot), range(count)):
                 held.append(live)
     except SandboxError as error:
         print(f"the limit: {len(held):,} sandboxes, then {error}", flush=True)
-        return [figure(f"{name}: sandboxes until a limit", [len(held)], "count")]
-    taken = time.perf_counter() - began
+        count = len(held)
+    taken, title = time.perf_counter() - began, f"{name}: {count:,} alive"
     time.sleep(1)
     after = memory()
     each = {what: [(after[what] - before[what]) / count] for what in after}
