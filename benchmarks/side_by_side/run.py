@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import argparse
 import json
+import signal
 import subprocess
 import sys
 import time
@@ -48,10 +49,12 @@ class Candidate:
     driver: str
     venv: str = ""
     kind: str = ""
+    prefork: bool = False
 
 
 CANDIDATES = (
     Candidate("swegym bubblewrap", "use_ours", kind="bubblewrap"),
+    Candidate("swegym bubblewrap, prefork", "use_ours", kind="bubblewrap", prefork=True),
     Candidate("swegym docker", "use_ours", kind="docker"),
     Candidate("Docker SDK", "use_docker_sdk", "docker"),
     Candidate("mini-swe-agent docker", "use_mini", "mini", "docker"),
@@ -83,6 +86,11 @@ class Report:
         self.notes[name] = f"{self.notes[name]}; {text}" if name in self.notes else text
         print(f"{name}: {text}", flush=True)
 
+    def failed(self, name: str, error: Failed) -> None:
+        """Worth a note, unless it is something that the candidate does not offer."""
+        if "NotImplementedError" not in str(error):
+            self.note(name, str(error))
+
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
@@ -91,6 +99,7 @@ def main() -> None:
     parser.add_argument("--only", default="", help="candidates whose names have one of these words, comma-separated")
     parser.add_argument("--out", type=Path, default=None, help="write the figures as JSON too")
     options = parser.parse_args()
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))  # what was made is removed
     words = options.only.split(",")
     wanted = [each for each in CANDIDATES if any(word in each.name for word in words)]
     report = Report()
@@ -140,12 +149,12 @@ def players(wanted: list[Candidate], setting: Setting, report: Report) -> Iterat
 
 def begin(candidate: Candidate, setting: Setting, report: Report) -> Player:
     python = interpreter(candidate.venv) if candidate.venv else Path(sys.executable)
-    kind, environ = candidate.kind, {}
+    environ: dict[str, str] = {}
     if candidate.venv == "swerex":
         setting.add_rex()
     if candidate.venv == "inspect":
         environ = compose_environ()
-    path = setting.file(candidate.name.replace(" ", "-"), kind=kind)
+    path = setting.file(candidate.name.replace(" ", "-"), kind=candidate.kind, prefork=candidate.prefork)
     log = setting.folder / f"{candidate.name}.log"
     return Player(candidate.name, python, HERE / "drivers" / f"{candidate.driver}.py", path, log, environ)
 
@@ -166,8 +175,7 @@ def in_turns(playing: list[Player], runs: int, report: Report) -> None:
                     answer = player.ask(op)
                 except Failed as error:
                     out.add(player.name)
-                    if "NotImplementedError" not in str(error):
-                        report.note(player.name, str(error))
+                    report.failed(player.name, error)
                     continue
                 spent[player.name] += time.perf_counter() - begun
                 if answer.get("resolved") is False:
@@ -183,17 +191,15 @@ def in_turns(playing: list[Player], runs: int, report: Report) -> None:
 
 def at_once(player: Player, machine: Machine, report: Report) -> None:
     """Twenty alive at the same time: until each has answered, what each takes, until all are gone."""
-    if player.name.startswith("swebench"):
-        return  # it has no environments that live
     try:
-        player.ask("close")  # what it kept so far would count
+        player.ask("rest")  # what it kept so far would count
         time.sleep(1)
         before, taken = machine.containers(), machine.memory(player.pid, set())
         started = player.ask("hold", count=AT_ONCE)["times"]
         memory = (machine.memory(player.pid, machine.containers() - before) - taken) / AT_ONCE
         ended = player.ask("drop")["times"]
     except Failed as error:
-        report.note(player.name, str(error))
+        report.failed(player.name, error)
         return
     report.add(
         figure(f"{AT_ONCE} at once: {player.name}", started),
@@ -204,7 +210,7 @@ def at_once(player: Player, machine: Machine, report: Report) -> None:
 
 def killed(candidate: Candidate, setting: Setting, machine: Machine, report: Report) -> None:
     """What is there five seconds after the process that drove five environments was killed by SIGKILL."""
-    if candidate.name not in report.versions:
+    if candidate.name not in report.versions or candidate.prefork:
         return
     before = machine.containers()
     player = begin(candidate, setting, report)

@@ -65,6 +65,8 @@ class Setting:
 
     def add_rex(self) -> None:
         """An image that has swe-rex's server as well, for the Python that the image has."""
+        if "rex_image" in self._shared:
+            return
         said = self._client.containers.run(self.snapshot, ["/usr/bin/python3", "-V"], network_mode="none", remove=True)
         minor = ".".join(said.decode().split()[1].split(".")[:2])
         target = self.folder / "swerex"

@@ -118,11 +118,17 @@ class Driver:
         self._held = []
         return {"times": [_since(begun)]}
 
-    def close(self) -> dict[str, Any]:
+    def rest(self) -> dict[str, Any]:
+        """Nothing is kept any more."""
         if self._kept is not None:
             self.end(self._kept)
             self._kept = None
-        return self.drop()
+        return {}
+
+    def close(self) -> None:
+        """The end: nothing may be left."""
+        self.rest()
+        self.drop()
 
     def _started(self) -> Any:
         environment = self.make()

@@ -63,7 +63,7 @@ def test_orders_are_timed_and_leave_nothing(player: Player, tmp_path: Path) -> N
     assert [len(player.ask(op)["times"]) for op in ("start", "step", "reset")] == [1, 10, 1]
     player.ask("hold", count=3)
     assert len(list((tmp_path / "place").iterdir())) == 4
-    player.ask("close")
+    player.close()
     assert list((tmp_path / "place").iterdir()) == []
 
 
