@@ -16,7 +16,6 @@ import threading
 import time
 from collections.abc import Callable
 from dataclasses import asdict
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -213,13 +212,12 @@ def main() -> None:
         nodes = Nodes(folder)
         try:
             nodes.grow(1)
-            figures += overhead(nodes, root, small, given.runs)
+            figures += show(overhead(nodes, root, small, given.runs))
             for count in given.nodes:
-                figures += throughput(nodes, root, replace(small), count, given.slots, given.waves)
-            figures += shipping(nodes, root, large)
+                figures += show(throughput(nodes, root, small, count, given.slots, given.waves))
+            figures += show(shipping(nodes, root, large))
         finally:
             nodes.cluster.shutdown()
-    show(figures)
     if given.out is not None:
         report = {"machine": machine(), "figures": [asdict(each) for each in figures]}
         given.out.write_text(json.dumps(report, indent=1) + "\n")
