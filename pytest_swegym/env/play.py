@@ -163,8 +163,8 @@ class Play:
 
     def close(self) -> None:
         """End its sandbox; what was not finished is not graded. Twice is fine."""
+        self.attempt.close()  # first: with its sandbox the shells end at once
         self.session.close()
-        self.attempt.close()
 
     def _keep(self, record: AttemptRecord) -> None:
         if self._course.store is not None:
