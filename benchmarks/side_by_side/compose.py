@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import subprocess
 import tempfile
 from pathlib import Path
@@ -11,7 +12,7 @@ from pytest_swegym._support.paths import cache_dir
 
 #: Where the package is looked for: the releases of Debian that have Compose 2.
 SUITE = "trixie"
-MIRROR = "http://deb.debian.org/debian"
+MIRROR = os.environ.get("SWEGYM_DEBIAN_MIRROR", "http://deb.debian.org/debian")
 
 
 def compose_environ() -> dict[str, str]:
