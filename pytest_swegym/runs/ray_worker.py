@@ -109,6 +109,7 @@ class Hand:
 
     def ready(self) -> tuple[str, str]:
         """Its node, and the code that it grades by. What dead workers left there is removed."""
+        os.getcwd()  # raises if the folder that was sent is gone again: another worker is started then
         backend = self._shared_backend()
         _sweep_folders()
         backend.sweep()
