@@ -84,7 +84,8 @@ def locks(cache: Path) -> list[str]:
 
 def temporary(before: set[str]) -> list[str]:
     """What is new in the folder of temporary files."""
-    return [f"temporary file {name}" for name in sorted(set(os.listdir(os.environ["TMPDIR"])) - before)]
+    # Ray keeps the logs of its sessions.
+    return [f"temporary file {name}" for name in sorted(set(os.listdir(os.environ["TMPDIR"])) - before - {"ray"})]
 
 
 def containers(daemon: Daemon | None) -> list[str]:
