@@ -17,7 +17,7 @@
     │   ├── EnvironmentBuildError an install command failed; keeps its output
     │   ├── GradingError          the tests could not be run at all (no runner, no result channel)
     │   └── ModelUnavailable      a model's server cannot be reached, or fails whatever it is asked
-│       └── ModelRefused          it does not take the key, or does not know the model or path (says the way out)
+    │       └── ModelRefused      it does not take the key, or does not know the model or path (says the way out)
     ├── PatchError                a patch is empty, malformed or does not apply; keeps git's own message
     └── SolverError               the solver raised, returned a wrong type, or ran out of time
         ├── SolverTimeout

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import difflib
 from collections.abc import Callable
+from collections.abc import Iterable
 from collections.abc import Mapping
 from typing import Any
 
@@ -14,6 +16,12 @@ def one_line(text: str, limit: int = 300) -> str:
     """
     safe = "".join(char if char.isprintable() else " " for char in text[:limit]).replace("##[", "# #[")
     return safe if len(text) <= limit else safe + "..."
+
+
+def did_you_mean(word: str, known: Iterable[str]) -> str:
+    """``; did you mean 'x'?``, if one of the ``known`` words is near; else nothing."""
+    close = difflib.get_close_matches(word.lower(), known, 1)
+    return f"; did you mean {close[0]!r}?" if close else ""
 
 
 def map_texts(value: Any, change: Callable[[str], str], *, keys: bool = False) -> Any:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import difflib
 import json
 import os
 from collections.abc import Iterator
@@ -20,6 +19,7 @@ from typing import get_type_hints
 
 from pytest_swegym._support.keys import content_key
 from pytest_swegym._support.redact import keep_secret
+from pytest_swegym._support.text import did_you_mean
 from pytest_swegym._support.toml import read_toml
 from pytest_swegym.errors import ConfigError
 
@@ -160,7 +160,7 @@ def _value(owner: Any, name: str, key: str, value: Any, where: str) -> Any:
     kinds = get_type_hints(type(owner))
     if name not in kinds or is_dataclass(kinds[name]):
         known = _keys()
-        raise ConfigError(f"{where}: there is no {key!r}{_near(key, known)}; choose from: {', '.join(known)}")
+        raise ConfigError(f"{where}: there is no {key!r}{did_you_mean(key, known)}; choose from: {', '.join(known)}")
     kind = kinds[name]
     try:
         made = kind(value)
@@ -169,7 +169,7 @@ def _value(owner: Any, name: str, key: str, value: Any, where: str) -> Any:
     if kind is not str and ((made < 0 and key != "temperature") or made != made):
         raise ConfigError(f"{where}: expected a number of at least 0, got {value!r:.80}")
     if key in CHOICES and made not in CHOICES[key]:
-        near = _near(made, CHOICES[key])
+        near = did_you_mean(made, CHOICES[key])
         raise ConfigError(f"{where}: {made!r} is not known{near}; choose from: {', '.join(CHOICES[key])}")
     if key == "base_url":
         check_address(made, where)
@@ -181,11 +181,6 @@ def check_address(url: str, where: str = "base_url") -> None:
     if url and not url.lower().startswith(("http://", "https://")):
         # The address itself is not shown: it may hold a password.
         raise ConfigError(f"{where}: write it with http:// or https:// in front, such as http://127.0.0.1:8000/v1")
-
-
-def _near(word: str, known: Sequence[str]) -> str:
-    close = difflib.get_close_matches(word.lower(), known, 1)
-    return f"; did you mean {close[0]!r}?" if close else ""
 
 
 def _keys() -> list[str]:

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-import difflib
 import importlib
 
+from pytest_swegym._support.text import did_you_mean
 from pytest_swegym.errors import ConfigError
 from pytest_swegym.session.protocols.base import Protocol
 
@@ -31,8 +31,7 @@ def load_protocol(name: str) -> type[Protocol]:
     elif looks_like_name(name):
         found = load(name, what="protocol")
     else:
-        close = difflib.get_close_matches(name.lower(), PROTOCOLS, 1)
-        near = f"; did you mean {close[0]!r}?" if close else ""
+        near = did_you_mean(name, PROTOCOLS)
         raise ConfigError(f"unknown protocol {name!r}; choose from {', '.join(PROTOCOLS)}, or give 'module:attr'{near}")
     if not (isinstance(found, type) and issubclass(found, Protocol)):
         raise ConfigError(f"protocol {name!r} is no class of pytest_swegym.session.Protocol")
