@@ -51,11 +51,7 @@ def begin(item: pytest.Item, plan: Planned) -> LiveAttempt:
         pytest.skip(NO_SOLVER)
     run = run_of(item.config)
     live = run.live.pop(plan.key, None)
-    if live is None:
-        live = make(run, item, plan)
-    elif run.ahead is not None and run.ahead.take(plan.key):
-        live.withdraw()
-    return live
+    return make(run, item, plan) if live is None else live
 
 
 def make(run: Run, item: pytest.Item, plan: Planned) -> LiveAttempt:

@@ -135,10 +135,6 @@ class Remote:
         self._attempts[job.key] = live
         self._executor.submit(job)
 
-    def take(self, key: str) -> bool:
-        """Nothing is taken back: the cluster has more room than this process."""
-        return False
-
     def stop(self) -> None:
         """End what runs there, its sandboxes too."""
         self._executor.close()

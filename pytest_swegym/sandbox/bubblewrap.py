@@ -32,6 +32,7 @@ from pytest_swegym.sandbox.base import Snapshot
 from pytest_swegym.sandbox.base import Stored
 from pytest_swegym.sandbox.embedded import EmbeddedSandbox
 from pytest_swegym.sandbox.embedded import Running
+from pytest_swegym.sandbox.ground import Ground
 from pytest_swegym.sandbox.leftovers import Leftovers
 from pytest_swegym.sandbox.limits import Enforcer
 from pytest_swegym.sandbox.limits import Group
@@ -142,8 +143,10 @@ class BubblewrapBackend:
         seen = self._jail(snapshot, limits, network, mounts or {})
         kind = (seen.layers, seen.sight, limits)
         running = self._ahead.take(kind)
-        if running is None or running.agent.ended:
-            running = self._begin(seen, snapshot, limits)
+        if running is not None and (running.agent.ended or running.ground.trouble()):
+            running.end()
+            running = None
+        running = running or self._begin(seen, snapshot, limits)
         sandbox = EmbeddedSandbox(
             snapshot, running, freeze=self._freeze, forget=self._forget, leave=self._leftovers.add
         )
@@ -160,6 +163,7 @@ class BubblewrapBackend:
         release = self._hold(snapshot)
         try:
             group = self._enforcer().create(f"{run.groups}{folder.name}", limits)
+            ground = Ground(seen.layers, folder / "upper")
             agent = Agent(seen.command(self._require(), folder, self._points_of(seen)), folder, group)
             group.attach(agent.init, agent.pid)
         except (OSError, SandboxError) as error:
@@ -168,7 +172,7 @@ class BubblewrapBackend:
             layers.remove_tree(folder)
             release()
             raise SandboxError(f"{explain(error)} (layers: {', '.join(seen.layers)})") from error
-        return Running(agent, group, folder, release)
+        return Running(agent, group, folder, release, ground)
 
     def sweep(self) -> list[str]:
         """Remove what dead processes left: run folders, control groups, half-written layers."""

@@ -50,6 +50,7 @@ class Running(NamedTuple):
     group: Group
     folder: Path
     release: Callable[[], None]
+    ground: Ground
 
     def end(self) -> None:
         """End it without a trace."""
@@ -83,7 +84,7 @@ class EmbeddedSandbox:
         self._shells: list[KeptShell] = []
         self._begun: Begun | None = None
         self._closed = False
-        self._ground = Ground(snapshot.ref["layers"], self.upper)
+        self._ground = running.ground
         self._trouble = ""
         self._env = {**BASE_ENV, **snapshot.env}
 
@@ -107,7 +108,7 @@ class EmbeddedSandbox:
         variables, folder = {**({} if env_clear else self._env), **(env or {})}, cwd or "/"
         begun = self._taken(argv, variables, folder, stdin)
         if begun is not None:
-            started, oom_before = time.monotonic(), self._group.oom_kills()
+            started, oom_before = time.monotonic(), self._oom_kills()
             rest = stdin[len(begun.head) :]
             return self._followed(begun.job, started, oom_before, timeout, output_limit, unsent=rest)
         return self._run(argv, timeout=timeout, env=variables, cwd=folder, stdin=stdin, output_limit=output_limit)
@@ -149,7 +150,7 @@ class EmbeddedSandbox:
     ) -> ExecResult:
         if not argv:
             raise ValueError("an empty command")
-        begin, oom_before = time.monotonic(), self._group.oom_kills()
+        begin, oom_before = time.monotonic(), self._oom_kills()
         job = self._agent.launch(argv, env=env, cwd=cwd, stdin=stdin)
         return self._followed(job, begin, oom_before, timeout, output_limit)
 
@@ -172,10 +173,15 @@ class EmbeddedSandbox:
                 duration=time.monotonic() - begin,
                 timed_out=timed_out,
                 truncated=streams.out.truncated or streams.err.truncated,
-                oom=self._group.oom_kills() > oom_before,
+                oom=self._oom_kills() > oom_before,
             )
         finally:
             job.close()
+
+    def _oom_kills(self) -> int:
+        """How many processes were killed for memory; asked before and after each command, as is the disk."""
+        self._ground.look()
+        return self._group.oom_kills()
 
     def shell(
         self, *, cwd: str | None = None, env: Mapping[str, str] | None = None, program: str | None = None
@@ -187,7 +193,7 @@ class EmbeddedSandbox:
             job = self._agent.launch(argv, env=variables, cwd=cwd or "/", stdin=None, joined=True)
             return ShellChannel(job, self._agent)
 
-        shell = KeptShell(start, oom_kills=self._group.oom_kills)
+        shell = KeptShell(start, oom_kills=self._oom_kills)
         self._shells.append(shell)
         return shell
 

@@ -40,6 +40,10 @@ class Ground:
         #: Whether the sandbox itself had a part in filling the disk.
         self.guilty = False
 
+    def look(self) -> None:
+        """Remember whether the disk is full now: it may have room again when somebody asks."""
+        self._watch.look()
+
     def trouble(self) -> str:
         """What gave way since it began; empty if nothing did, or if it is ``guilty``."""
         for layer, identity in self._layers.items():
@@ -61,10 +65,10 @@ class _Watch:
         threading.Thread(target=self._look_on, name="swegym-disk", daemon=True).start()
 
     def full_since(self, moment: float) -> bool:
-        self._look()
+        self.look()
         return self._last >= moment
 
-    def _look(self) -> bool:
+    def look(self) -> bool:
         """Whether the disk is still there."""
         try:
             found = os.statvfs(self._place)
@@ -79,7 +83,7 @@ class _Watch:
         return True
 
     def _look_on(self) -> None:
-        while self._look():
+        while self.look():
             time.sleep(_LOOK)
         self.alive = False
 

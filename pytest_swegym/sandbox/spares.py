@@ -9,6 +9,7 @@ from collections.abc import Callable
 
 from pytest_swegym.errors import SwegymError
 from pytest_swegym.sandbox.base import Sandbox
+from pytest_swegym.sandbox.scope import Witness
 
 
 log = logging.getLogger("pytest_swegym.sandbox")
@@ -49,6 +50,9 @@ class Spares:
             if again and key not in self._making and not self._closed:
                 self._making[key] = threading.Thread(target=self._make, args=(key, ready), daemon=True)
                 self._making[key].start()
+        if spare is not None and isinstance(spare, Witness) and spare.trouble():
+            spare.close()  # what it stands on is not what it was made on
+            spare = None
         return start() if spare is None else spare
 
     def _make(self, key: str, ready: Callable[[], Sandbox]) -> None:

@@ -50,7 +50,7 @@ def test_where_memory_is_short_64_jobs_wait_for_each_other_and_say_so(
     if enforcer is None:
         pytest.skip("no control group can be made here")
     rows("calc-1", "calc-2")
-    group = enforcer.create(f"swegym-small-{os.getpid()}", SandboxLimits(memory_mb=600))
+    group = enforcer.create(f"swegym-small-{os.getpid()}", SandboxLimits(memory_mb=450))
     try:
         files = [str(folder / "cgroup.procs") for folder in group.folders]
         joining = 'while [ "$1" != -- ]; do echo 0 > "$1"; shift; done; shift; exec "$@"'
