@@ -153,6 +153,10 @@ class LiveAttempt:
         """Before :meth:`run_ahead` is queued."""
         self._futures = {stage: Future() for stage in (*STAGES, "record")}
 
+    def withdraw(self) -> None:
+        """It was not queued after all: its item runs the stages itself."""
+        self._futures = {}
+
     # -- the end ---------------------------------------------------------------------------------
 
     @property
