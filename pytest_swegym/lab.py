@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import json
 import logging
-import os
 import threading
 from collections import defaultdict
 from collections.abc import Callable
@@ -18,7 +16,6 @@ from typing import Any
 from pytest_swegym._support.keys import content_key
 from pytest_swegym._support.locks import key_lock
 from pytest_swegym._support.paths import cache_dir
-from pytest_swegym._support.paths import write_atomic
 from pytest_swegym.admission import Admission
 from pytest_swegym.admission.machine import idle_cores
 from pytest_swegym.environments import BUILD_SLOT
@@ -27,13 +24,14 @@ from pytest_swegym.environments import prepare
 from pytest_swegym.environments import with_base_patch
 from pytest_swegym.environments import with_setup
 from pytest_swegym.environments import with_variables
-from pytest_swegym.errors import ConfigError
 from pytest_swegym.errors import SwegymError
 from pytest_swegym.errors import UnrunnableTask
 from pytest_swegym.grading import Baseline
 from pytest_swegym.grading import Judge
 from pytest_swegym.grading import check_task
+from pytest_swegym.grading import kept
 from pytest_swegym.grading import measure_baseline
+from pytest_swegym.grading.compiled import gather
 from pytest_swegym.grading.run import begin_tests
 from pytest_swegym.prepared import Prepared as Prepared
 from pytest_swegym.prepared import prepared_once
@@ -232,19 +230,19 @@ class Lab:
         """Add the baseline: what the tests say before any patch, measured once per task and grader."""
         key = content_key("prepared", grader_digest(), snapshot.key, self.backend.name, task.to_dict())
         path = cache_dir("baselines") / f"{key}.json"
-        baseline = _kept(path)
+        baseline = kept.load(path)
         if baseline is None:
             with key_lock(f"baseline-{key}"):  # of several processes one measures, the others wait
-                baseline = _kept(path) or self._measured(task, snapshot, path)
+                baseline = kept.load(path) or self._measured(task, snapshot, path)
         return Prepared(task=task, snapshot=snapshot, baseline=baseline, key=key)
 
     def _measured(self, task: Task, snapshot: Snapshot, path: Path) -> Baseline:
         log.info("measuring the baseline of %s", task.id)
         with self.computing(task.spec, snapshot) as workspace:
             baseline = measure_baseline(task, workspace)
+            archive = gather(task, workspace)
         check_task(task, baseline)
-        write_atomic(path, json.dumps(baseline.to_dict()))
-        return baseline
+        return kept.save(path, baseline, archive)
 
     def workspace(
         self,
@@ -329,16 +327,6 @@ class Lab:
         while self._holds:
             self._holds.popitem()[1].release()
         self.backend.close()
-
-
-def _kept(path: Path) -> Baseline | None:
-    """The baseline that was measured before; ``None`` if there is none, or a damaged one."""
-    try:
-        baseline = Baseline.from_dict(json.loads(path.read_text(encoding="utf-8")))
-        os.utime(path)  # the disk budget removes what was not used for longest
-    except (OSError, ValueError, ConfigError):
-        return None
-    return baseline
 
 
 def _name(task: Task) -> str:

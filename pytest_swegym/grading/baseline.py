@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from dataclasses import field
 from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 from pytest_swegym.errors import ConfigError
@@ -41,7 +42,8 @@ class Baseline:
     """Every test's outcome, and the ``quirks`` of the repository: what would be suspicious had a patch brought it.
 
     ``codes`` are digests of what the functions of each test file do, ``seconds`` what its tests took: by file, or by
-    class where ids are dotted names. ``log`` is not part of the JSON form.
+    class where ids are dotted names. ``log`` is not part of the JSON form, nor is ``compiled``: a file with what
+    :mod:`~pytest_swegym.grading.compiled` made of that run.
     """
 
     tests: Mapping[str, Outcome] = field(default_factory=dict)
@@ -51,6 +53,14 @@ class Baseline:
     duration: float = 0.0
     seconds: Mapping[str, float] = field(default_factory=dict)
     log: bytes = field(default=b"", compare=False)
+    compiled: Path | None = field(default=None, compare=False)
+
+    def bytecode(self) -> bytes:
+        """The content of ``compiled``; nothing if it is gone, for it is not needed."""
+        try:
+            return b"" if self.compiled is None else self.compiled.read_bytes()
+        except OSError:
+            return b""
 
     def to_dict(self) -> dict[str, Any]:
         return {

@@ -12,6 +12,7 @@ from dataclasses import replace
 from pytest_swegym.errors import GradingError
 from pytest_swegym.errors import PatchError
 from pytest_swegym.errors import SwegymError
+from pytest_swegym.grading import compiled
 from pytest_swegym.grading.baseline import Baseline
 from pytest_swegym.grading.baseline import measure_baseline
 from pytest_swegym.grading.check_grade import grade_answer
@@ -27,7 +28,9 @@ from pytest_swegym.grading.junit import write_junit
 from pytest_swegym.grading.match import canonical
 from pytest_swegym.grading.match import is_selector
 from pytest_swegym.grading.match import match
+from pytest_swegym.grading.protect import hidden_paths
 from pytest_swegym.grading.protect import protect_files
+from pytest_swegym.grading.protect import touched_paths
 from pytest_swegym.grading.run import Run
 from pytest_swegym.grading.run import place_tests
 from pytest_swegym.grading.shards import divide
@@ -78,7 +81,7 @@ def grade(
         version = GRADER_VERSION
         return grade_answer(task, patch, workspace, version=version, tree=tree, baseline=baseline, judge=judge)
     try:
-        put = _put(task, patch, workspace, protect)
+        put = _put(task, patch, workspace, protect, baseline)
     except PatchError as error:
         return never_ran(task, Verdict.INVALID_PATCH, str(error))
     except GradingError as error:
@@ -93,7 +96,7 @@ def grade(
     run, graded = decided or _whole(task, workspace, put, known, early=fast_fail)
     if run.seen.early is not None and not _final(run, graded):
         workspace.reset()
-        run, graded = _whole(task, workspace, _put(task, patch, workspace, protect), known)
+        run, graded = _whole(task, workspace, _put(task, patch, workspace, protect, baseline), known)
     return replace(graded, compat=second_verdict(task, patch, run, workspace, compat))
 
 
@@ -106,11 +109,14 @@ class _Put:
     restored: Sequence[str]
 
 
-def _put(task: Task, patch: str, workspace: Workspace, protect: str) -> _Put:
+def _put(task: Task, patch: str, workspace: Workspace, protect: str, baseline: Baseline | None) -> _Put:
     """Raises :class:`PatchError` for the patch, :class:`GradingError` for the tests."""
     method = workspace.apply(patch)
-    restored = protect_files(workspace, task.hidden, patch, protect, runner=task.spec.runner)
+    touched = touched_paths(workspace, patch)
+    restored = protect_files(workspace, task.hidden, touched, protect, runner=task.spec.runner)
     place_tests(task, workspace)
+    if baseline is not None:
+        compiled.put(workspace, baseline.bytecode(), touched, hidden_paths(task.hidden))
     return _Put(method=method, own=patch_paths(patch) - set(restored), restored=restored)
 
 

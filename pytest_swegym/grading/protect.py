@@ -35,14 +35,23 @@ _TEST_FILE = re.compile(r"(?:test_.*|.*_test|tests)\.py")
 _IMPORT_ROOTS = ("", "src", "lib")
 
 
+def touched_paths(workspace: Workspace, patch: str) -> set[str]:
+    """What ``patch``, which is applied, did anything to."""
+    # Both views: git does not list ignored files as changed, and headers do not show what a fuzzy apply did.
+    return set(workspace.changed()) | patch_paths(patch)
+
+
 def protect_files(
-    workspace: Workspace, hidden: Hidden, patch: str, level: str = "strict", *, runner: str = "pytest"
+    workspace: Workspace,
+    hidden: Hidden,
+    changed: Collection[str],
+    level: str = "strict",
+    *,
+    runner: str = "pytest",
 ) -> list[str]:
-    """Put the protected files that ``patch`` touched back; returns their paths. Call it after the patch is applied."""
+    """Put the protected files among the ``changed`` ones back; returns their paths."""
     if level not in LEVELS:
         raise ConfigError(f"unknown protection {level!r}; choose from {', '.join(LEVELS)}")
-    # Both views: git does not list ignored files as changed, and headers do not show what a fuzzy apply did.
-    changed = set(workspace.changed()) | patch_paths(patch)
     if not changed:
         return []
     base = set(workspace.base_files())

@@ -14,6 +14,7 @@ from pytest_swegym.errors import SpecError
 from pytest_swegym.grading import measure
 from pytest_swegym.grading.command import visible_tests
 from pytest_swegym.grading.protect import protect_files
+from pytest_swegym.grading.protect import touched_paths
 from pytest_swegym.sandbox.base import Snapshot
 from pytest_swegym.task import F2P_OK
 from pytest_swegym.task import P2P_OK
@@ -66,7 +67,7 @@ class VisibleTests:
     def _after(self, patch: str) -> Mapping[str, Outcome]:
         with self._workspace.branch(self._start) as branch:
             branch.apply(patch)
-            protect_files(branch, Hidden(), patch, runner=self._task.spec.runner)
+            protect_files(branch, Hidden(), touched_paths(branch, patch), runner=self._task.spec.runner)
             try:
                 return measure(self._task, branch)
             except (GradingError, SandboxClosed) as error:
