@@ -1,7 +1,8 @@
 """What Python compiled as the tests ran before the patch: put beside the sources of every grade, so as to last.
 
 It is what the repository's own code and the hidden tests are without the patch, as a tar archive. A file that a patch
-touches is compiled anew. So is one whose time is not that which its compiled form names: the hidden tests come along.
+touches is compiled anew. So is one whose time is not that which its compiled form names: the hidden tests come along,
+as far as that run has left them as they were.
 """
 
 from __future__ import annotations
@@ -11,7 +12,11 @@ import posixpath
 from collections.abc import Collection
 from collections.abc import Iterable
 
+from pytest_swegym.errors import SandboxError
+from pytest_swegym.grading.baseline import Baseline
+from pytest_swegym.grading.integrity import UNORDERLY
 from pytest_swegym.grading.protect import hidden_paths
+from pytest_swegym.grading.protect import is_test_path
 from pytest_swegym.sandbox.files import ENV
 from pytest_swegym.sandbox.files import unpack_argv
 from pytest_swegym.task import Task
@@ -31,17 +36,31 @@ _SPECIAL = frozenset("*?[]\\\n")
 _PATIENCE = 120.0
 
 
-def gather(task: Task, workspace: Workspace) -> bytes:
-    """The archive of a workspace in which the hidden tests have run without a patch; empty if there can be none."""
+def gather(task: Task, workspace: Workspace, baseline: Baseline) -> bytes:
+    """The archive of a workspace whose ``baseline`` was just measured; empty if there can be none. Never fails."""
     if task.spec.runner in NATIVE_RUNNERS:
         return b""
+    try:
+        return _gathered(workspace, hidden_paths(task.hidden), _untouched(task, baseline))
+    except SandboxError as error:  # the tests may have left a sandbox in which nothing runs any more
+        log.info("%s: nothing that is compiled is kept: %s", task.id, error)
+        return b""
+
+
+def _untouched(task: Task, baseline: Baseline) -> set[str]:
+    """The hidden tests that the run was seen to leave as they were: those that were watched to its end."""
+    if UNORDERLY in baseline.quirks:
+        return set()
+    return {path for path in hidden_paths(task.hidden) if is_test_path(path) and f"edited {path}" not in baseline.quirks}
+
+
+def _gathered(workspace: Workspace, hidden: Collection[str], brought: Collection[str]) -> bytes:
     found = workspace.sandbox.exec(_FIND, cwd=workspace.path, env=ENV, timeout=_PATIENCE)
     if found.exit_code != 0 or found.truncated or found.timed_out:
         return b""
     there = [name[2:] for name in found.stdout.decode("utf-8", "surrogateescape").split("\n") if name]
-    hidden = hidden_paths(task.hidden)
-    sources = hidden | set(workspace.base_files())
-    kept = [name for name in there if (source_of(name) in sources if _FOLDER in f"/{name}" else name in hidden)]
+    sources = {*hidden, *workspace.base_files()}
+    kept = [name for name in there if (source_of(name) in sources if _FOLDER in f"/{name}" else name in brought)]
     if not any(_FOLDER in f"/{name}" for name in kept):
         return b""
     names = "".join(f"./{name}\n" for name in kept).encode("utf-8", "surrogateescape")

@@ -17,7 +17,6 @@ from pytest_swegym.grading.baseline import Baseline
 from pytest_swegym.grading.baseline import measure_baseline
 from pytest_swegym.grading.check_grade import grade_answer
 from pytest_swegym.grading.compat.harness import second_verdict
-from pytest_swegym.grading.headers import patch_paths
 from pytest_swegym.grading.hidden_run import run_hidden
 from pytest_swegym.grading.integrity import late_hooks
 from pytest_swegym.grading.integrity import proofs
@@ -117,7 +116,7 @@ def _put(task: Task, patch: str, workspace: Workspace, protect: str, baseline: B
     place_tests(task, workspace)
     if baseline is not None:
         compiled.put(workspace, baseline.bytecode(), touched, hidden_paths(task.hidden))
-    return _Put(method=method, own=patch_paths(patch) - set(restored), restored=restored)
+    return _Put(method=method, own=touched - set(restored), restored=restored)
 
 
 def _whole(task: Task, workspace: Workspace, put: _Put, known: _Lazy, *, early: bool = False) -> tuple[Run, Grade]:

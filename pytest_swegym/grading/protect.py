@@ -8,6 +8,7 @@ from collections.abc import Collection
 from pathlib import PurePosixPath
 
 from pytest_swegym.errors import ConfigError
+from pytest_swegym.grading.headers import likely_paths
 from pytest_swegym.grading.headers import patch_paths
 from pytest_swegym.grading.native import native
 from pytest_swegym.grading.tables import with_tables_of
@@ -38,7 +39,7 @@ _IMPORT_ROOTS = ("", "src", "lib")
 def touched_paths(workspace: Workspace, patch: str) -> set[str]:
     """What ``patch``, which is applied, did anything to."""
     # Both views: git does not list ignored files as changed, and headers do not show what a fuzzy apply did.
-    return set(workspace.changed()) | patch_paths(patch)
+    return set(workspace.changed()) | likely_paths(patch)
 
 
 def protect_files(
@@ -161,7 +162,7 @@ def _decides(path: str) -> bool:
         name in _SETTINGS
         or name == "pyproject.toml"
         or name.endswith((".pth", ".pyc"))
-        or "__pycache__" in folders
+        or "__pycache__" in (*folders, name)
         or bool(stems & {"sitecustomize", "usercustomize"})
         or any(folder.endswith((".egg-info", ".dist-info")) for folder in folders)
     )

@@ -5,6 +5,7 @@ files to put in place, and what to run. Nothing of it is ever on disk, in the en
 """
 
 import binascii
+import gc
 import hashlib
 import importlib
 import os
@@ -298,6 +299,8 @@ def ready(head: "Job") -> "List[Any]":
             __import__("_pytest." + name)
     except Exception:
         pass
+    if hasattr(gc, "freeze"):
+        gc.freeze()  # what lives as long as the process is not gone through again, at every one of pytest's collections
     os.write(3, b"ready\n")  # before there is anything of a patch beside it: what starts reads files of many folders
     return sources
 

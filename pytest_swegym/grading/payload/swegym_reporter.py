@@ -195,6 +195,13 @@ def settle(config: "Any", job: "Any") -> None:
         config.option.xmlpath = job["xml"]
 
 
+def collect_once(config: "Any") -> None:
+    """Newer versions collect garbage five times at the end, when every outcome is told: a tenth of a short run."""
+    key = getattr(sys.modules.get("_pytest.unraisableexception"), "gc_collect_iterations_key", None)
+    if key is not None:
+        config.stash[key] = 1
+
+
 def arguments(job: "Any") -> "List[str]":
     """The command's own arguments; the listed files follow unless it names paths itself."""
     args = [arg for arg in job["args"]]
@@ -283,6 +290,7 @@ def make_plugin(pytest: "Any", job: "Any", path: "List[str]", emit: "Any", guard
             yield
 
         def pytest_configure(self, config: "Any") -> None:
+            collect_once(config)
             root = str(getattr(config, "rootpath", None) or config.rootdir)
             prefix = os.path.relpath(root, os.getcwd())
             emit("root", "" if prefix == "." else prefix)
