@@ -133,9 +133,9 @@ class Lab:
         name = _name(task)
         self.admission.require_disk()
         with self._locks[name]:
-            if (failed := self._failed.pop(name, None)) is not None:
+            failed, prepared = self._failed.pop(name, None), self._prepared.get(name)
+            if failed is not None and prepared is None:
                 raise failed
-            prepared = self._prepared.get(name)
             if prepared is None or not self._hold(name, prepared, again=True):
                 tools = self.tools.key if self.tools is not None else ""
                 prepared = prepared_once(self.backend, task, tools, lambda: self._prepare(task))
@@ -240,7 +240,7 @@ class Lab:
         log.info("measuring the baseline of %s", task.id)
         with self.computing(task.spec, snapshot) as workspace:
             baseline = measure_baseline(task, workspace)
-            archive = gather(task, workspace)
+            archive = gather(task, workspace, baseline)
         check_task(task, baseline)
         return kept.save(path, baseline, archive)
 
