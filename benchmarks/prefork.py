@@ -36,11 +36,13 @@ from pytest_swegym.lab import Lab
 from pytest_swegym.sandbox import make_backend
 from pytest_swegym.task import Task
 from pytest_swegym.task.files import load_tasks
+from pytest_swegym.workspace import Workspace
 
 
 ROOT = Path(__file__).resolve().parents[1]
 TIMED = ("marshmallow__4.2.3", "itsdangerous__2.1.0", "sqlparse__0.5.4")
 AHEAD = f"{GRADE}, prefork"
+TWO = f"{GRADE}, prefork, on two cores (--swegym-shards=2)"
 BESIDE = (
     "diff --git a/beside.txt b/beside.txt\nnew file mode 100644\n--- /dev/null\n+++ b/beside.txt\n@@ -0,0 +1 @@\n+x\n"
 )
@@ -72,23 +74,32 @@ def timed(task: Task, runs: int, docker: bool) -> list[Figure]:
 
     def plain() -> None:
         with lab.workspace(prepared.task.spec, prepared.snapshot) as workspace:
-            verdict = grade(prepared.task, prepared.task.hidden.patch, workspace, baseline=prepared.baseline).verdict
-        if verdict.value != "resolved":
-            raise RuntimeError(f"{task.id}: gold is {verdict}")
+            decided(workspace, 1)
+
+    def two() -> None:
+        with lab.computing(prepared.task.spec, prepared.snapshot, tests=prepared.task) as workspace:
+            decided(workspace, 2)
+
+    def decided(workspace: Workspace, shards: int) -> None:
+        found = grade(prepared.task, prepared.task.hidden.patch, workspace, baseline=prepared.baseline, shards=shards)
+        if not found.resolved:
+            raise RuntimeError(f"{task.id}: gold is {found.verdict}")
 
     for _ in range(2):  # from the third on one waits
         graded(lab, prepared)
     with patched(lab, prepared) as workspace:
         hand = by_hand(prepared, workspace, container)
         settled: dict[str, Any] = {name: _after(lab, call) for name, call in hand.items()}
-        found = interleaved({GRADE: _after(lab, plain), AHEAD: lambda: graded(lab, prepared), **settled}, runs=runs)
+        ahead = _after(lab, lambda: graded(lab, prepared))
+        ways = {GRADE: _after(lab, plain), AHEAD: ahead, TWO: _after(lab, two), **settled}
+        found = interleaved(ways, runs=runs)
     ready = [_ready(lab, prepared) for _ in range(runs)]
     memory = figure(f"{task.id}: memory of a Python that waits", [mib for _, mib in ready], "MiB")
     lab.close()
     if other is not None:
         other.close()
     figures = [Figure(f"{task.id}: {name}", f.median, f.spread, f.runs) for name, f in found.items()]
-    for name, against in ((GRADE, BARE), (AHEAD, BARE), (GRADE, DOCKER), (AHEAD, DOCKER)):
+    for name, against in ((name, against) for against in (BARE, DOCKER) for name in (GRADE, AHEAD, TWO)):
         if against in found:
             ratio = found[name].median / found[against].median
             figures.append(Figure(f"{task.id}: {name} / {against}", ratio, 0.0, runs, "x"))

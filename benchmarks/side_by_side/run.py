@@ -50,11 +50,13 @@ class Candidate:
     venv: str = ""
     kind: str = ""
     prefork: bool = False
+    shards: int = 1
 
 
 CANDIDATES = (
     Candidate("swegym bubblewrap", "use_ours", kind="bubblewrap"),
     Candidate("swegym bubblewrap, prefork", "use_ours", kind="bubblewrap", prefork=True),
+    Candidate("swegym bubblewrap, prefork, 2 shards", "use_ours", kind="bubblewrap", prefork=True, shards=2),
     Candidate("swegym docker", "use_ours", kind="docker"),
     Candidate("Docker SDK", "use_docker_sdk", "docker"),
     Candidate("mini-swe-agent docker", "use_mini", "mini", "docker"),
@@ -154,7 +156,9 @@ def begin(candidate: Candidate, setting: Setting, report: Report) -> Player:
         setting.add_rex()
     if candidate.venv == "inspect":
         environ = compose_environ()
-    path = setting.file(candidate.name.replace(" ", "-"), kind=candidate.kind, prefork=candidate.prefork)
+    path = setting.file(
+        candidate.name.replace(" ", "-"), kind=candidate.kind, prefork=candidate.prefork, shards=candidate.shards
+    )
     log = setting.folder / f"{candidate.name}.log"
     return Player(candidate.name, python, HERE / "drivers" / f"{candidate.driver}.py", path, log, environ)
 

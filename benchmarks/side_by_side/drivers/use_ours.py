@@ -43,7 +43,9 @@ class Ours(Driver):
     def verdict(self) -> bool:
         task = self._prepared.task
         with self._lab.computing(task.spec, self._prepared.snapshot, tests=task) as workspace:
-            found = grade(task, task.hidden.patch, workspace, baseline=self._prepared.baseline)
+            found = grade(
+                task, task.hidden.patch, workspace, baseline=self._prepared.baseline, shards=self.setting["shards"]
+            )
         return found.verdict.value == "resolved"
 
     def close(self) -> None:
