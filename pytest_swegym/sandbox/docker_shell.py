@@ -20,6 +20,9 @@ from pytest_swegym.sandbox.shell import begin
 #: Seconds of silence after which the daemon is asked whether the shell's agent still runs.
 _ASK = 1.0
 
+#: Seconds for which a container may answer nothing before that is a fault.
+_GIVE_UP = 12.0
+
 
 class ShellChannel:
     """What :class:`~pytest_swegym.sandbox.shell.KeptShell` speaks over.
@@ -88,14 +91,18 @@ class OomCounter:
     def read(self) -> int:
         """The number so far. Raises :class:`SandboxClosed` if the container is gone."""
         with self._lock:
-            for _ in range(2):
+            # Killed from inside, a new one is asked. A container that is just ending may kill that one too,
+            # before the daemon says that it is gone: hence not twice, but for a while.
+            give_up = time.monotonic() + _GIVE_UP
+            while time.monotonic() < give_up:
                 self._agent = self._agent or self._start()
                 mark = secrets.token_hex(8)
                 answer = self._agent.ask(scripts.oom_count(mark), mark, timeout=5.0)
                 if answer is not None:
                     return answer[0]
-                self._agent.close()  # killed from inside: a new one is asked
+                self._agent.close()
                 self._agent = None
+                time.sleep(0.05)
         raise SandboxError("cannot tell whether a process was killed for memory: no answer from the container")
 
     def close(self) -> None:
