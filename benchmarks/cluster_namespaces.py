@@ -22,6 +22,9 @@ from typing import Any
 
 from cluster import CALC
 from cluster import TESTS
+from measure import Figure
+from measure import show
+from measure import write
 
 
 HUB, NET = "swegym-hub", "10.231.77"
@@ -154,24 +157,24 @@ def main() -> None:
             path = marks / "begun"
             return [line.split() for line in path.read_text().splitlines()] if path.exists() else []
 
-        figures = {
-            "all attempts begun, s": until("six attempts", lambda: len(begun()) >= 6 or process.poll() is not None)
-        }
+        begin = until("six attempts", lambda: len(begun()) >= 6 or process.poll() is not None)
+        figures = [Figure("until six attempts have begun on nodes that had nothing", begin, 0.0, 1, "s")]
         on = {node for _, node in begun()}
         print("attempts begun:", begun(), flush=True)
         if process.poll() is None and len(on) > 1:
             lost = max(on - {places[2][0]})
             network.pull(int(lost.rpartition("-")[2]))
             many = sum(node == lost for _, node in begun())
-            figures["made again after a cable was pulled, s"] = until("again", lambda: len(begun()) >= 6 + many)
+            again = until("again", lambda: len(begun()) >= 6 + many)
+            figures.append(Figure("until those of a node whose cable was pulled begin again", again, 0.0, 1, "s"))
         (marks / "go").touch()
         text = process.communicate(timeout=180)[0]
         print(text)
-        print(json.dumps(figures, indent=1))
         ended = sorted((root / "out" / "attempts").glob("*/record.json"))
         verdicts = [json.loads(path.read_text())["verdict"] for path in ended]
-        if given.out is not None:
-            given.out.write_text(json.dumps({"figures": figures, "verdicts": verdicts}, indent=1) + "\n")
+        resolved = verdicts.count("resolved")
+        figures.append(Figure("of six attempts resolved in the end", resolved, 0.0, 1, "count"))
+        write(show(figures), given.out)
         if verdicts != ["resolved"] * 6:
             sys.exit(f"not all of six attempts came to an end: {verdicts}")
 

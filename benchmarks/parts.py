@@ -33,6 +33,7 @@ class Part:
 PARTS = (
     Part("sandboxes", "One sandbox, and one grade beside the bare test command", "basics.py"),
     Part("density", "Many sandboxes at once", "density.py"),
+    Part("many", "Five thousand sandboxes at once", "density.py", ("--alive", "5000")),
     Part("docker_pool", "A pool of containers", "docker_pool.py"),
     Part("prefork", "Tests in an interpreter that is there already", "prefork.py"),
     Part("needed", "Only what is needed", "needed.py"),
@@ -41,5 +42,7 @@ PARTS = (
     Part("simulation", "10,000 episodes on 100 nodes", "simulate.py"),
     Part("admission", "64 attempts asked of two cores", "admission.py"),
     Part("cluster", "Attempts on a Ray cluster", "cluster.py"),
+    Part("namespaces", "Nodes that share nothing but a network", "cluster_namespaces.py"),
+    Part("soak", "2,000 attempts while things break", "soak.py"),
     Part("side_by_side", "Beside what a user would pick instead", "side_by_side/run.py", ("--runs", "5")),
 )
