@@ -95,7 +95,7 @@ def side_by_side(values: Values) -> Any:
     chart, axes = plt.subplots(2, 3, figsize=(12, 5.6))
     for axis, (title, unit) in zip(axes.flat, panels.items(), strict=True):
         bars(axis, values.get(title, {}), log=True)
-        axis.set_title(title)
+        axis.set_title(title.replace("per idle environment", "of an idle one"))
         axis.set_xlabel(unit)
     chart.suptitle("less is better; logarithmic", fontsize=9, x=0.995, ha="right")
     return chart

@@ -67,7 +67,7 @@ class Preforked(Ours):
             self._lab.spares.settle()  # the next one is made ready on nobody else's time
         return answer
 
-    def start(self) -> dict[str, Any]:
+    def start(self, **given: Any) -> dict[str, Any]:
         raise NotImplementedError
 
     step = reset = hold = start
