@@ -11,6 +11,7 @@ from __future__ import annotations
 import argparse
 import json
 import os
+import secrets
 import subprocess
 import sys
 import tempfile
@@ -134,6 +135,8 @@ def main() -> None:
         rows = [json.dumps({**row, "instance_id": f"calc-{number}"}) + "\n" for number in range(6)]
         (root / "rows.jsonl").write_text("".join(rows))
         pytest = [sys.executable, "-m", "pytest", "-q", "--swegym-tasks=rows.jsonl", "--swegym-sandbox=bubblewrap"]
+        # Neither a token that this machine happens to have, nor a cluster that anybody may join.
+        os.environ |= {"RAY_AUTH_MODE": "token", "RAY_AUTH_TOKEN": secrets.token_hex(32)}
         env = {**os.environ, "SWEGYM_CACHE": str(first), "SWEGYM_NODE": "none"}
         prepared = [*pytest, "--swegym-solver=empty", "--swegym-limit=1", "--swegym-output=first-out"]
         subprocess.run(prepared, cwd=root, env=env, stdout=subprocess.DEVNULL)

@@ -26,6 +26,10 @@ _MORE = 4
 #: Folders that are never sent to the nodes, and bytes of a folder above which it is most likely not meant.
 _LEFT_OUT = (".git", ".venv", "venv", "__pycache__", "node_modules", "swegym-results")
 _LARGE = 256 * 2**20
+_OPEN = (
+    "this cluster of Ray obeys whoever reaches its ports, code in a sandbox with a network too: let 'ray get-auth-token"
+    " --generate' make a token, have it on every machine, and set RAY_AUTH_MODE=token before 'ray start' and the run"
+)
 
 
 class Cluster:
@@ -42,6 +46,8 @@ class Cluster:
         self.joined = not self._ray.is_initialized()
         if self.joined:
             _join(self._ray, address, _runtime_env(root, left_out) if root is not None else {})
+        if os.environ.get("RAY_AUTH_MODE", "disabled") == "disabled":
+            log.warning(_OPEN)
         self.ships_root = self.joined and root is not None
         self.catalogue = self._beside(Catalogue)
         #: Solvers that were looked at, by their ids; held, so that no other gets the id.
@@ -194,7 +200,8 @@ def _join(ray: Any, address: str | None, runtime_env: dict[str, Any]) -> None:
     except (ConnectionError, RuntimeError, ValueError) as error:
         what = f"no cluster of Ray at {address}" if address else "no cluster of Ray could be started"
         raise ConfigError(
-            f"{what}: {str(error).strip()[:500]}; see ray status, or give --swegym-ray-address"
+            f"{what}: {str(error).strip()[:500]}; see ray status, give --swegym-ray-address, or set RAY_AUTH_MODE=token"
+            " if the cluster wants one"
         ) from error
 
 
