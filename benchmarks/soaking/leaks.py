@@ -84,8 +84,9 @@ def locks(cache: Path) -> list[str]:
 
 def temporary(before: set[str]) -> list[str]:
     """What is new in the folder of temporary files."""
-    # Ray keeps the logs of its sessions.
-    return [f"temporary file {name}" for name in sorted(set(os.listdir(os.environ["TMPDIR"])) - before - {"ray"})]
+    # Ray keeps the logs of its sessions, and pytest the last folders of its workers.
+    new = set(os.listdir(os.environ["TMPDIR"])) - before - {"ray"}
+    return [f"temporary file {name}" for name in sorted(new) if not name.startswith("pytest-of-")]
 
 
 def containers(daemon: Daemon | None) -> list[str]:
