@@ -7,9 +7,10 @@ import math
 import secrets
 import threading
 import time
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Mapping
 from itertools import islice
 from pathlib import Path
+from queue import SimpleQueue
 from typing import Any
 
 from pytest_swegym.errors import ConfigError
@@ -35,8 +36,11 @@ from pytest_swegym.runs.ray_worker import Post
 log = logging.getLogger("pytest_swegym.runs")
 #: How often an attempt is made whose worker dies, and how many workers may die at birth one after the other.
 TRIES, STILLBORN = 4, 8
-#: Seconds of one wait for news, and between two looks at the nodes.
-_WAIT, _LOOK = 0.1, 2.0
+#: Seconds of one wait for news, between two looks at the nodes, and until it is told that no worker has come, or tried
+#: anew where one could not live.
+_WAIT, _LOOK, _LATE = 0.1, 2.0, 60.0
+#: Seconds that closing waits for what has ended to be kept.
+_ENDING = 10.0
 _TELLERS = 8
 
 
@@ -60,12 +64,15 @@ class RayExecutor:
         self._placing = Placing()
         self._nodes: set[str] = set()
         self._cores = self._ending = self._stillborn = 0
-        self._looked = -_LOOK
+        self._looked, self._last_worked, self._died = -_LOOK, time.monotonic(), 0.0
         self._failure: Exception | None = None
         self._closed = False
         self._lock = threading.RLock()
         self._news = threading.Event()
-        self._tellers = ThreadPoolExecutor(_TELLERS, thread_name_prefix="swegym-ended")
+        self._results: SimpleQueue[tuple[Flight, Done | Exception] | None] = SimpleQueue()
+        for _ in range(_TELLERS):
+            # Daemons: whoever ends his program without taking what waits there must not wait for these.
+            threading.Thread(target=self._tell, name="swegym-ended", daemon=True).start()
         self._thread = threading.Thread(target=self._drive, name="swegym-ray", daemon=True)
         self._thread.start()
 
@@ -108,7 +115,11 @@ class RayExecutor:
         if first:
             self._thread.join(10.0)
             self._cluster.end([worker.actor for worker in self._workers])
-            self._tellers.shutdown(wait=False, cancel_futures=True)
+            until = time.monotonic() + _ENDING
+            while self._ending and time.monotonic() < until:  # attempts that have ended are still to be kept
+                time.sleep(0.02)
+            for _ in range(_TELLERS):
+                self._results.put(None)
 
     def shipped(self) -> tuple[Shipped, dict[tuple[str, str], int]]:
         """What was shipped so far, and how often each snapshot to each node."""
@@ -120,7 +131,7 @@ class RayExecutor:
         while not self._closed:
             try:
                 self._round()
-            except Exception as error:
+            except BaseException as error:  # whatever it is: others wait for this thread
                 if not self._closed:
                     log.exception("the cluster failed")
                     self._fail(InfraError(f"the cluster failed: {type(error).__name__}: {error}"[:1000]))
@@ -149,6 +160,8 @@ class RayExecutor:
             return
         self._looked = now
         alive, before = self._cluster.nodes(), self._nodes
+        if alive - before:
+            self._stillborn = 0  # where a worker may well live
         self._nodes, self._cores = alive, self._cluster.cores()
         for node in before - alive:
             log.warning("node %s is gone: what it was making is made again", node[:8])
@@ -156,9 +169,19 @@ class RayExecutor:
             self._placing.lost(node)
             for worker in [worker for worker in self._workers if worker.node == node]:
                 self._bury(worker, InfraError(f"node {node[:8]} is gone"))
+        if not self._flights or any(worker.node for worker in self._workers):
+            self._last_worked = now
+        elif now - self._last_worked > _LATE:
+            self._last_worked = math.inf  # told once
+            said = "no worker has come yet: none of the cluster's %d cores seems to be free (see ray status)"
+            log.warning(said, self._cores)
 
     def _hire(self) -> None:
         """One worker for each core that there is work for."""
+        if self._stillborn > STILLBORN and self._workers:
+            if time.monotonic() - self._died < _LATE:
+                return  # there is a node where none lives
+            self._stillborn = 0
         jobs = self._terms.jobs
         wanted = min(self._cores, len(self._flights), jobs or self._cores)
         for _ in range(wanted - len(self._workers)):
@@ -181,14 +204,26 @@ class RayExecutor:
                 raise ConfigError(f"node {node[:8]} has another version of pytest-swegym: install the same everywhere")
         except SwegymError as error:
             self._bury(worker, error)
-            self._fail(error)
+            if isinstance(error, ConfigError):
+                self._fail(error)
+            else:
+                self._unborn(error)
         except self._cluster.failures as error:
-            self._stillborn += 1
             self._bury(worker, error)
-            if self._stillborn > STILLBORN:
-                self._fail(InfraError(f"no worker starts on the cluster: {error}"[:3000]))
+            self._unborn(error)
         else:
             worker.node, self._stillborn = node, 0
+
+    def _unborn(self, error: Exception) -> None:
+        """A worker died at birth. One bad node ends no run: others live, or may."""
+        told = self._stillborn > STILLBORN
+        ours = isinstance(error, SwegymError)  # then it says what is amiss, and will be there the next time
+        self._stillborn += STILLBORN + 1 if ours else 1
+        self._died = time.monotonic()
+        if self._stillborn > STILLBORN and not self._workers:
+            self._fail(error if ours else InfraError(f"no worker starts on the cluster: {error}"[:3000]))
+        elif self._stillborn > STILLBORN and not told:
+            log.warning("no more workers are started for now, one could not live on its node: %s", str(error)[:3000])
 
     def _place(self) -> None:
         """Give each free worker the job that fits it best, the least busy first."""
@@ -228,12 +263,20 @@ class RayExecutor:
             self._bury(worker, error)
             return
         if isinstance(told, list):
-            if self._terms.on_event is not None and not flight.cancelled:
-                for event in told:
-                    self._terms.on_event(flight.job.key, event)
+            if not flight.cancelled:
+                self._happened(flight.job.key, told)
             return
         del worker.flights[call]
         self._end(flight, told)
+
+    def _happened(self, key: str, events: list[Mapping[str, Any]]) -> None:
+        tell = self._terms.on_event
+        for event in events:
+            try:
+                if tell is not None:
+                    tell(key, event)
+            except BaseException:  # who only listens harms no attempt, however it fails
+                log.exception("%s: what happened to it could not be told", key)
 
     def _end(self, flight: Flight, told: Done | Exception) -> None:
         with self._lock:
@@ -241,14 +284,16 @@ class RayExecutor:
                 return
             flight.done = told
             self._ending += 1
-        self._tellers.submit(self._told, flight, told)
+        self._results.put((flight, told))
+
+    def _tell(self) -> None:
+        while (found := self._results.get()) is not None:
+            self._told(*found)
 
     def _told(self, flight: Flight, told: Done | Exception) -> None:
         try:
-            if isinstance(told, Done) and self._terms.folder is not None:
-                place_files(self._terms.folder(flight.job.key), told.files)
-            self._terms.ended(flight.job, told)
-        except Exception:
+            self._terms.ended(flight.job, self._placed(flight.job.key, told))
+        except BaseException:
             log.exception("%s could not be reported", flight.job.key)
         finally:
             with self._lock:
@@ -256,11 +301,22 @@ class RayExecutor:
                 self._ending -= 1
             self._news.set()
 
+    def _placed(self, key: str, told: Done | Exception) -> Done | Exception:
+        """What came of a job, its files where they belong; why not, if they cannot be: somebody waits for it."""
+        try:
+            if isinstance(told, Done) and self._terms.folder is not None:
+                place_files(self._terms.folder(key), told.files)
+        except (InfraError, OSError) as error:
+            return InfraError(f"{key}: its files could not be written: {error}")
+        return told
+
     def _bury(self, worker: Worker, error: BaseException) -> None:
         """A worker is dead: its attempts are made again, by whoever is free."""
         self._workers.remove(worker)
         self._cluster.bury(worker.actor, worker.who)
         self._looked = -_LOOK
+        if worker.node:
+            self._stillborn = 0  # another may live in its place
         flights = [*worker.flights.values()]
         worker.flights.clear()
         for flight in flights:

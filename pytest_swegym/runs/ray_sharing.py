@@ -133,11 +133,14 @@ class NodeSharing:
         backend = self._shipper()
         try:
             parcels = backend.parcels(snapshot)
+        except SandboxError as error:
+            log.warning("other machines have to make snapshot %s themselves: %s", snapshot.key, error)
+            return []
+        try:
             if self._folder is not None:
                 self._folder.put(snapshot.key, parcels, backend.pack)
         except (SandboxError, OSError) as error:
-            log.warning("other machines have to make snapshot %s themselves: %s", snapshot.key, error)
-            return []
+            log.warning("snapshot %s is not in the shared folder, but goes from node to node: %s", snapshot.key, error)
         return parcels or [snapshot.key]
 
     def _here(self, key: str) -> Snapshot | None:

@@ -34,6 +34,8 @@ from pytest_swegym.runs.ray_sharing import NodeSharing
 from pytest_swegym.runs.ray_sharing import SharedFolder
 from pytest_swegym.sandbox import choose
 from pytest_swegym.sandbox.base import Backend
+from pytest_swegym.sandbox.docker_owner import is_dead
+from pytest_swegym.sandbox.docker_owner import own_name
 from pytest_swegym.sandbox.scope import Scope
 from pytest_swegym.sandbox.sharing import Shipper
 from pytest_swegym.solvers import LoadedSolver
@@ -154,11 +156,12 @@ class Hand:
                 return
 
     def cancel(self, ident: str) -> None:
-        """End the attempt that was given under ``ident``, its sandboxes too."""
+        """End the attempt that was given under ``ident``, its sandboxes too; also if it is only about to begin."""
+        self._scope(ident).close()
+
+    def _scope(self, ident: str) -> Scope:
         with self._lock:
-            scope = self._scopes.get(ident)
-        if scope is not None:
-            scope.close()
+            return self._scopes.setdefault(ident, Scope())
 
     def close(self) -> None:
         """End every attempt and sandbox. Twice is fine."""
@@ -172,15 +175,14 @@ class Hand:
     def _performed(
         self, ident: str, job: Job, files: Mapping[str, bytes], tell: Callable[[Mapping[str, Any]], None]
     ) -> Done:
-        solver, lab = self._lab_of(job)
-        scope = Scope()
-        with self._lock:
-            self._scopes[ident] = scope
-        folder = Path(tempfile.mkdtemp(prefix=f"{os.getpid()}-", dir=_folders()))
+        scope = self._scope(ident)
+        folder = Path(tempfile.mkdtemp(prefix=_own_prefix(), dir=_folders()))
         try:
+            solver, lab = self._lab_of(job)
             place_files(folder, files)
             collected = replace(solver, function=self._collecting(solver.function, tell))
             with self._admission.place():
+                scope.check()
                 done = perform(
                     job, lab, self._conditions, solver=collected, folder=folder, run_id=self._post.run_id,
                     on_event=tell, scope=scope,
@@ -258,10 +260,14 @@ def _folders() -> Path:
     return cache_dir("attempts")
 
 
+def _own_prefix() -> str:
+    """Names this process: several machines may see one cache, and another's attempts look dead from here."""
+    return own_name().replace("/", "~") + "~"
+
+
 def _sweep_folders() -> None:
     for folder in _folders().iterdir():
-        pid = folder.name.partition("-")[0]
-        if pid.isdigit() and not Path("/proc", pid).exists():
+        if is_dead("/".join(folder.name.split("~")[:-1])):
             shutil.rmtree(folder, ignore_errors=True)
 
 

@@ -211,6 +211,13 @@ def test_shared_folder_outlives_the_cluster(tmp_path: Path) -> None:
         list(SharedFolder(tmp_path, "small").chunks("none"))
 
 
+def test_full_shared_folder_leaves_the_way_from_node_to_node(tmp_path: Path) -> None:
+    (tmp_path / "share").write_text("no folder")
+    network = Network(tmp_path / "share")
+    network.worker("a1", "a").once("snapshot-k", lambda: network.stores["a"].make("k"))
+    assert network.worker("b1", "b").once("snapshot-k", never).snapshots[0].key == "k"
+
+
 def flight(name: str, priority: float = 0.0) -> Flight:
     task = Task.from_dict({"instance_id": name, "repo": "x", "fail_to_pass": ["t"]})
     return Flight(job=Job(task=task, solver="gold", priority=priority), task=task.key)
