@@ -132,7 +132,10 @@ class Admission:
         if not folder or (self._relief is not None and now - self._relief < RELIEF):
             return reading, folder
         self._relief = now
-        self.make_room()
+        try:
+            self.make_room()
+        except (InfraError, OSError) as error:
+            log.warning("no room could be made on the disk: %s", error)
         reading = self._probe.read()
         return reading, _full_disk(reading)
 

@@ -87,12 +87,14 @@ class Job:
     """One attempt to be made. ``solver`` is a name, as for ``--swegym-solver``, or the callable itself.
 
     Of those that wait, the one with the highest ``priority`` goes first, and of equal ones the one that came first.
+    ``content`` names what its result depends on, if that is told here: a machine that lacks the solver's file cannot.
     """
 
     task: Task
     solver: str | Callable[..., str | None]
     number: int = 0
     priority: float = 0.0
+    content: str = ""
 
     @property
     def key(self) -> str:
@@ -223,7 +225,7 @@ def perform(
         if on_event
         else None,
         run_id=run_id,
-        content_key=content_of(job, conditions, solver, lab.tools),
+        content_key=job.content or content_of(job, conditions, solver, lab.tools),
         occasion=Occasion(
             folder=folder,
             steps=conditions.max_steps,

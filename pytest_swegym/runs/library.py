@@ -64,9 +64,6 @@ def run(
         root = chosen.folder / output
         check_folder(root, resume=chosen.resume, solver=loaded.name, options=("output", "Conditions(resume=True)"))
         folder = RunFolder(root, run_id, resume=chosen.resume)
-        folder.begin(
-            len(found) * attempts, {"solver": loaded.name, "jobs": jobs, "attempts": attempts, **_told(chosen)}
-        )
     ledger = Ledger((jobs or BACKLOG) if backlog is None else backlog, folder)
     make = load(EXECUTORS.get(executor, executor), what="executor") if isinstance(executor, str) else executor
     place = folder.store.folder if folder is not None else None
@@ -75,6 +72,9 @@ def run(
     )
     made = Rollouts(make(terms), ledger, chosen, solver)
     try:
+        if folder is not None:  # not before: what cannot begin must leave no run in the folder
+            told = {"solver": loaded.name, "jobs": jobs, "attempts": attempts, **_told(chosen)}
+            folder.begin(len(found) * attempts, told)
         for task in found:
             for number in range(attempts):
                 made.submit(task, number=number)

@@ -11,6 +11,7 @@ from typing import Any
 from pytest_swegym.admission import Admission
 from pytest_swegym.admission import Machine
 from pytest_swegym.errors import ConfigError
+from pytest_swegym.errors import InfraError
 from pytest_swegym.lab import Lab
 from pytest_swegym.runs.executor import Terms
 from pytest_swegym.runs.job import Done
@@ -96,12 +97,12 @@ class LocalExecutor:
             self._threads.join(ENDING)
 
     def _end_labs(self) -> None:
-        for lab in self._labs.values():
+        for lab in list(self._labs.values()):
             lab.close()
 
     def _make(self, job: Job, scope: Scope) -> None:
         """Make the attempt, in the calling thread, and tell what came of it."""
-        ended: Done | Exception
+        ended: Done | Exception = InfraError(f"{job.key}: its own code (a reward, a judge, a hook) called for an exit")
         try:
             self._tell(job.key, {"event": "attempt_started", "instance_id": job.task.id, "number": job.number})
             solver = self._solver(job)
@@ -117,12 +118,13 @@ class LocalExecutor:
             )
         except Exception as error:
             ended = error
-        with self._lock:
-            cancelled = self._scopes.get(job.key) is not scope
+        finally:  # whatever it was: somebody waits for this attempt
+            with self._lock:
+                cancelled = self._scopes.get(job.key) is not scope
+                if not cancelled:
+                    del self._scopes[job.key]
             if not cancelled:
-                del self._scopes[job.key]
-        if not cancelled:
-            self._terms.ended(job, ended)
+                self._terms.ended(job, ended)
 
     def _tell(self, key: str, event: Mapping[str, Any]) -> None:
         if self._terms.on_event is not None:

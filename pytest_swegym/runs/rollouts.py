@@ -9,6 +9,7 @@ import weakref
 from collections import Counter
 from collections.abc import Callable
 from collections.abc import Mapping
+from dataclasses import replace
 from types import TracebackType
 from typing import Any
 
@@ -115,6 +116,8 @@ class Rollouts:
         ledger = self._ledger
         if not self._close.alive:
             raise ConfigError(f"{job.key}: the run is closed")
+        if ledger.folder is not None:
+            job = replace(job, content=self._content(job))
         if self._is_kept(job):
             ledger.inbox.expect()
             ledger.inbox.put(job.key, wait=False)
@@ -161,16 +164,22 @@ class Rollouts:
             return self._ledger.folder.read(found)
         return found if isinstance(found, Done) else None
 
+    def _content(self, job: Job) -> str:
+        name = job.solver if isinstance(job.solver, str) else id(job.solver)
+        if name not in self._loaded:
+            solver = solver_of(job, self._conditions)
+            # The callable is held, so that no other gets its id.
+            self._loaded[name] = job.solver, solver, toolset_of(self._conditions, solver)
+        _, solver, tools = self._loaded[name]
+        return content_of(job, self._conditions, solver, tools)
+
     def _is_kept(self, job: Job) -> bool:
         """Whether an earlier run has finished it, of the same content."""
         folder = self._ledger.folder
         if folder is None or not self._conditions.resume:
             return False
-        if job.solver not in self._loaded:
-            solver = solver_of(job, self._conditions)
-            self._loaded[job.solver] = solver, toolset_of(self._conditions, solver)
         try:
-            return folder.kept(job.key, content_of(job, self._conditions, *self._loaded[job.solver]))
+            return folder.kept(job.key, job.content)
         except ConfigError as error:
             log.warning("%s; the attempt is made again", error)
             return False

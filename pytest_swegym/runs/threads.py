@@ -87,7 +87,7 @@ class Threads:
 
     def _dispatch(self) -> None:
         while self._wait(lambda: len(self._waiting) > 0 and len(self._running) < self._workers):
-            leave = self._admission.enter(self._is_over) if self._admission is not None else _nothing
+            leave = self._entered()
             if leave is None:
                 return
             with self._changed:
@@ -102,7 +102,21 @@ class Threads:
                 self._running.add(key)
                 self._prepared.add(call.thing)
                 self._changed.notify_all()  # there may be time to prepare now
-            self._thread(f"swegym-{key}", self._work, call, leave)
+            try:
+                self._thread(f"swegym-{key}", self._work, call, leave)
+            except RuntimeError as error:  # the system gives no more threads: this one has nothing better to do
+                log.warning("%s is run before any other begins: %s", key, error)
+                self._work(call, leave)
+
+    def _entered(self) -> Callable[[], None] | None:
+        """A place, which is given back by what is returned; ``None`` if nothing is to begin any more."""
+        if self._admission is None:
+            return _nothing
+        try:
+            return self._admission.enter(self._is_over)
+        except Exception:  # those that wait must not wait for ever
+            log.exception("it cannot be told whether the machine bears another attempt: one begins")
+            return _nothing
 
     def _wait(self, until: Callable[[], bool]) -> bool:
         """Wait for something to do; false if there will be nothing."""

@@ -139,6 +139,16 @@ def test_room_that_was_made_is_enough() -> None:
     assert fake.disk == GIB
 
 
+def test_room_that_cannot_be_made_is_told_and_waited_for(caplog: pytest.LogCaptureFixture) -> None:
+    def fail() -> None:
+        raise OSError("the daemon is gone")
+
+    admission = Fake(disk=MIB).admission()
+    admission.make_room = fail
+    assert "/cache is full" in admission.why_not()
+    assert "the daemon is gone" in caplog.text
+
+
 def test_disk_that_stays_full_is_an_infra_error_that_names_the_folder() -> None:
     admission = Fake(disk=10 * MIB).admission()
     with pytest.raises(InfraError, match=r"/cache: the disk is full.*10 MiB are free.*free some space.*disk-budget"):

@@ -277,6 +277,20 @@ def test_what_is_of_other_content_is_made_again(tmp_path: Path, hand: ByHand, be
         assert list(hand.jobs) == ["a"]
 
 
+def test_run_that_cannot_begin_leaves_no_run_in_its_folder(tmp_path: Path) -> None:
+    for _ in range(2):
+        with pytest.raises(ConfigError, match="jobs=0: expected 1 or more"):
+            runs.run([task("a")], "gold", jobs=0, output=tmp_path)
+
+
+def test_who_continues_names_the_content_wherever_it_is_made(
+    tmp_path: Path, hand: ByHand, begin: Callable[..., Rollouts]
+) -> None:
+    with begin("a", output=tmp_path):
+        job = hand.jobs["a"]
+        assert job.content == content_of(job, Conditions(), solver_of(job, Conditions()), None) != ""
+
+
 def test_folder_of_another_solver_is_refused(tmp_path: Path, hand: ByHand, begin: Callable[..., Rollouts]) -> None:
     with begin("a", output=tmp_path):
         hand.end("a")

@@ -121,6 +121,36 @@ def test_call_that_raises_does_not_end_the_others(caplog: pytest.LogCaptureFixtu
     assert "a could not be reported" in caplog.text
 
 
+class NoMore(Threads):
+    """A system that gives no threads to calls."""
+
+    @staticmethod
+    def _thread(name: str, work: Callable[..., None], *given: object) -> None:
+        if not name.startswith(("swegym-start", "swegym-prepare")):
+            raise RuntimeError("can't start new thread")
+        Threads._thread(name, work, *given)
+
+
+def test_where_the_system_gives_no_more_threads_calls_run_one_by_one() -> None:
+    done: list[str] = []
+    ran(NoMore(workers=8), calls(*((name, lambda name=name: done.append(name)) for name in "abc")))
+    assert done == ["a", "b", "c"]
+
+
+class Blind(Memory):
+    """A machine that cannot be read."""
+
+    def read(self) -> Reading:
+        raise OSError("no /proc")
+
+
+def test_calls_run_where_the_machine_cannot_be_read(caplog: pytest.LogCaptureFixture) -> None:
+    done: list[str] = []
+    ran(Threads(workers=1, admission=Admission(Blind(free=GIB))), calls(("a", lambda: done.append("a"))))
+    assert done == ["a"]
+    assert "no /proc" in caplog.text
+
+
 def test_short_of_memory_one_runs_at_a_time_and_all_do() -> None:
     at_work, most, lock = 0, 0, threading.Lock()
 
@@ -163,9 +193,7 @@ def test_the_next_things_are_prepared_once_while_calls_run() -> None:
     # Two attempts at each thing, of which the first one's thing prepares itself.
     for number in range(40):
         thing = f"thing-{number // 2}"
-        threads.submit(
-            Call(key=str(number), run=lambda: bool(go.wait(30)) and None, thing=thing, prepare=prepare(thing))
-        )
+        threads.submit(Call(key=str(number), run=quiet(lambda: go.wait(30)), thing=thing, prepare=prepare(thing)))
     threads.start()
     assert ready.wait(30)
     # Of the eight things that are looked ahead to, the first is prepared by the attempt that runs.
