@@ -176,11 +176,12 @@ class Workspace:
         """Put ``paths`` back as they are in the base; what the base does not have is deleted."""
         if not paths:
             return
-        known = set(self.base_files())
+        known, gone = self.base_files(), set(paths)
+        folders = tuple(f"{path}/" for path in gone.difference(known))
         # Removed first: a folder in a file's place, or a symlink, must not survive or lead the checkout astray.
         self._check(self._exec(("xargs", "-0", "rm", "-rf", "--"), stdin=_zero(paths)), "rm")
         script = "git read-tree HEAD && exec git checkout-index -f -q -z --stdin"
-        back = [path for path in paths if path in known]
+        back = [path for path in known if path in gone or path.startswith(folders)]
         self._check(self._git_shell(script, "sh", stdin=_zero(back)), "git checkout-index")
 
     def reset(self) -> None:

@@ -105,6 +105,12 @@ def test_restore_puts_back_and_deletes(workspace: Workspace) -> None:
     assert workspace.run("readlink link").output == "calc.py\n"
 
 
+def test_a_folder_that_is_restored_comes_back_whole(workspace: Workspace) -> None:
+    workspace.run("echo x >> tests/test_calc.py; echo new > tests/new")
+    workspace.restore(["tests"])
+    assert workspace.changed() == []
+
+
 def test_a_reset_is_a_fresh_fork(workspace: Workspace) -> None:
     workspace.run("echo x > calc.py; echo y > /tmp/left; sleep 100 &")
     workspace.reset()

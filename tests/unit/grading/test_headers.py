@@ -1,11 +1,16 @@
 from __future__ import annotations
 
+import posixpath
 import subprocess
+import time
 from pathlib import Path
 
+import pytest
+from hypothesis import assume
 from hypothesis import given
 from hypothesis import strategies as st
 
+from pytest_swegym.grading.headers import likely_paths
 from pytest_swegym.grading.headers import patch_paths
 
 
@@ -58,6 +63,46 @@ def test_anything_is_read(text: str) -> None:
 
 @given(st.text(st.characters(blacklist_categories=("Cs",), blacklist_characters="\0"), min_size=1))
 def test_quoted_names_come_back(name: str) -> None:
+    assume(posixpath.normpath(name).lstrip("/") == name and name != "." and name.split("/")[0] != "..")
     raw = name.encode()
     quoted = "".join(chr(byte) if 48 <= byte < 123 and byte != 92 else f"\\{byte:03o}" for byte in raw)
     assert patch_paths(f'+++ "b/{quoted}"\n') == {name}
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        '+++ "b/dir/x.py\\000y"',
+        "+++ b/dir/x.py\0y",
+        "+++ b/dir/x.py 72-02-05",
+        "+++ b/dir/x.py  2020-01-01 00:00:00.0000000000000000000000000000000000000000000000000001 +00:00",
+        "+++ b/dir//x.py",
+        "+++ b//dir/x.py",
+        "+++ b/dir/tests/../x.py",
+        "diff --git a/dir/x.py\tb/dir/x.py",
+        "diff --git a/dir/x.py   longer/dir/x.py",
+        'diff --git "a/dir/x.py"   "b/dir/x.py"',
+    ],
+)
+def test_names_as_git_reads_them(line: str) -> None:
+    assert patch_paths(f"{line}\n") == {"dir/x.py"}
+
+
+@pytest.mark.parametrize("path", ["..", "../x", "x/../../y", ".", "/", "x/..", "//.."])
+def test_nothing_outside_is_named(path: str) -> None:
+    assert patch_paths(f"--- a/{path}\nrename from {path}\n") <= {"x"}
+
+
+@pytest.mark.parametrize("begin", ["", "  ", "\tX", "- ", "- - "])
+def test_names_as_patch_reads_them(begin: str) -> None:
+    assert "x.py" in likely_paths(f"{begin}--- /dev/null\r\n{begin}+++ b/x.py and more\r\n")
+
+
+@pytest.mark.parametrize(
+    "line", ["+++ b/" + " " * 10**6, "+++ b/" + " 2020-01-01" * 10**5 + "x", "diff --git " + " " * 10**6,
+             "diff --git a/" + " /" * 10**5, "diff --git " + " " * 300_000 + "/" * 300_000, "- " * 10**6]
+)  # fmt: skip
+def test_no_line_takes_long(line: str) -> None:
+    began = time.process_time()
+    likely_paths(line)
+    assert time.process_time() - began < 5

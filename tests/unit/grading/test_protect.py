@@ -25,7 +25,7 @@ def back(*changed: str, level: str = "strict", patch: str = "", test_patch: str 
         "x-1.dist-info/METADATA", "src/pkg/__pycache__/a.cpython-311.pyc", "old.pyc", "tests/test_a.py",
         "tests/new_helper.py", "tests/data.json", "src/pkg/test_new.py", "a_test.py", "pytest.py", "_pytest/runner.py",
         "src/pluggy/__init__.py", "unittest/case.py", "lib/hmac.py", "pytest_evil.py", "lib/deep/test/helper.py",
-        "tests",
+        "tests", "src/pkg/__pycache__",
     ],
 )  # fmt: skip
 def test_goes_back(path: str) -> None:
