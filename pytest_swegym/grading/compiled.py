@@ -2,13 +2,15 @@
 
 It is what the repository's own code and the hidden tests are without the patch, as a tar archive. A file that a patch
 touches is compiled anew. So is one whose time is not that which its compiled form names: the hidden tests come along,
-as far as that run has left them as they were.
+as far as that run has left them as they were. What code of the repository had a part in compiling is left out: a patch
+may change that.
 """
 
 from __future__ import annotations
 
 import logging
 import posixpath
+import re
 from collections.abc import Collection
 from collections.abc import Iterable
 
@@ -34,6 +36,10 @@ _PACK = ("tar", "-c", "-f", "-", "-T", "-")
 #: What tar takes for a pattern, and what ends a line of its list.
 _SPECIAL = frozenset("*?[]\\\n")
 _PATIENCE = 120.0
+#: What stands behind a source's name: Python or pytest compiled it, and nobody who has a name of his own for that.
+_TAG = re.compile(r"[\w-]+?(?P<pytest>-PYTEST|-pytest-[\w.+]+)?(\.opt-[12])?\.pyc")
+#: The file of a repository that is pytest itself.
+_REWRITER = "_pytest/assertion/rewrite.py"
 
 
 def gather(task: Task, workspace: Workspace, baseline: Baseline) -> bytes:
@@ -51,7 +57,8 @@ def _untouched(task: Task, baseline: Baseline) -> set[str]:
     """The hidden tests that the run was seen to leave as they were: those that were watched to its end."""
     if UNORDERLY in baseline.quirks:
         return set()
-    return {path for path in hidden_paths(task.hidden) if is_test_path(path) and f"edited {path}" not in baseline.quirks}
+    hidden = hidden_paths(task.hidden)
+    return {path for path in hidden if is_test_path(path) and f"edited {path}" not in baseline.quirks}
 
 
 def _gathered(workspace: Workspace, hidden: Collection[str], brought: Collection[str]) -> bytes:
@@ -60,7 +67,8 @@ def _gathered(workspace: Workspace, hidden: Collection[str], brought: Collection
         return b""
     there = [name[2:] for name in found.stdout.decode("utf-8", "surrogateescape").split("\n") if name]
     sources = {*hidden, *workspace.base_files()}
-    kept = [name for name in there if (source_of(name) in sources if _FOLDER in f"/{name}" else name in brought)]
+    rewritten = not any(path.endswith(_REWRITER) for path in sources)
+    kept = [name for name in there if (_usual(name, sources, rewritten) if _FOLDER in f"/{name}" else name in brought)]
     if not any(_FOLDER in f"/{name}" for name in kept):
         return b""
     names = "".join(f"./{name}\n" for name in kept).encode("utf-8", "surrogateescape")
@@ -83,6 +91,12 @@ def put(workspace: Workspace, archive: bytes, touched: Collection[str], hidden: 
     result = workspace.sandbox.exec(argv, env=ENV, stdin=archive, timeout=_PATIENCE)
     if result.exit_code != 0:
         log.info("not everything that is compiled could be put in place: %s", result.output.strip()[-500:])
+
+
+def _usual(compiled: str, sources: Collection[str], rewritten: bool) -> bool:
+    """Whether it is one of the ``sources`` as Python compiles it, or as pytest does, if that is to count."""
+    tag = _TAG.fullmatch(posixpath.basename(compiled).partition(".")[2])
+    return tag is not None and (rewritten or not tag["pytest"]) and source_of(compiled) in sources
 
 
 def source_of(compiled: str) -> str:

@@ -27,16 +27,19 @@ FIX = {"calc.py": "def add(a, b):\n    return a + b\n"}
 TESTS = {"tests/test_calc.py": "from calc import add\n\ndef test_add():\n    assert add(1, 2) == 3\n"}
 LISTS = {"FAIL_TO_PASS": ["tests/test_calc.py::test_add"], "PASS_TO_PASS": ["tests/test_kept.py::test_one"]}
 UNTOUCHED = {"other.py", "old/__init__.py", "old/part.py", "tests/test_calc.py", "tests/test_kept.py"}
-#: Prints the compiled files whose source is as old, and as long, as they say: Python and pytest take those.
+#: Takes away what the build has compiled.
+_BARE = "find . -name __pycache__ -prune -exec rm -rf {} +"
+#: Prints the compiled files whose source is as old and as long, or holds, what they say: Python and pytest take those.
 _TAKEN = """
-import os, pathlib
+import importlib.util, os, pathlib
 for each in sorted(pathlib.Path().rglob('__pycache__/*.pyc')):
     head = each.read_bytes()[:16]
     source = each.parent.parent / (each.name.split('.')[0] + '.py')
     if source.exists():
         told = int.from_bytes(head[8:12], 'little'), int.from_bytes(head[12:16], 'little')
         found = os.stat(source)
-        if told == (int(found.st_mtime), found.st_size):
+        hashed = head[4] & 1 and head[8:16] == importlib.util.source_hash(source.read_bytes())
+        if hashed or told == (int(found.st_mtime), found.st_size):
             print(source)
 """
 
@@ -66,6 +69,7 @@ def test_it_is_of_the_repository_and_the_hidden_tests_alone(bench: Any) -> None:
 def test_nothing_is_compiled_again_but_what_the_patch_touched(bench: Any) -> None:
     hidden = hidden_paths(bench.task.hidden)
     with bench.workspace() as workspace:
+        workspace.run(_BARE)
         workspace.apply(bench.gold + bench.task.hidden.test_patch)
         compiled.put(workspace, bench.baseline.bytecode(), {"calc.py"}, hidden)
         taken = workspace.sandbox.exec(("python3", "-c", _TAKEN), cwd=workspace.path, timeout=60)
@@ -80,7 +84,7 @@ def test_a_change_of_the_same_length_at_the_same_time_is_seen(bench: Any) -> Non
     said = {}
     for touched in ("calc.py", "nothing.py"):
         with bench.workspace() as workspace:
-            workspace.run("touch -r calc.py /tmp/then")
+            workspace.run(f"{_BARE}; touch -r calc.py /tmp/then")
             workspace.apply(bench.gold)
             workspace.run("touch -r /tmp/then calc.py")
             compiled.put(workspace, bench.baseline.bytecode(), {touched}, hidden)
@@ -91,6 +95,7 @@ def test_a_change_of_the_same_length_at_the_same_time_is_seen(bench: Any) -> Non
 def test_a_package_that_the_patch_removes_stays_away(bench: Any) -> None:
     patch = bench.diff({**FIX, "old/__init__.py": None, "old/part.py": None, "tests/test_kept.py": None})
     with bench.workspace() as workspace:
+        workspace.run(_BARE)
         workspace.apply(patch)
         changed = {"old/__init__.py", "old/part.py", "calc.py"}
         compiled.put(workspace, bench.baseline.bytecode(), changed, hidden_paths(bench.task.hidden))
@@ -107,3 +112,21 @@ def test_what_stands_in_its_way_is_no_matter(bench: Any, tmp_path: Path) -> None
         workspace.run("rm -rf tests/__pycache__; echo > tests/__pycache__")
         compiled.put(workspace, bench.baseline.bytecode(), set(), set())
         assert workspace.run("python3 -c 'import other; print(other.one())'").output == "1\n"
+
+
+def test_a_hidden_file_that_the_run_before_the_patch_edited_is_as_it_was(make_bench: Callable[..., Any]) -> None:
+    test = (
+        "import pathlib\nfrom calc import add\n\nSAMPLE = pathlib.Path(__file__).with_name('sample.py')\n\n"
+        "def test_add():\n    if add(1, 2) != 3:\n        SAMPLE.write_text('X = 2\\n')\n    assert add(1, 2) == 3\n"
+        "    assert SAMPLE.read_text() == 'X = 1\\n'\n"
+    )
+    bench = make_bench(BASE, fix=FIX, tests={"tests/test_calc.py": test, "tests/sample.py": "X = 1\n"}, **LISTS)
+    found = names(bench.baseline.bytecode())
+    assert ("./tests/test_calc.py" in found, "./tests/sample.py" in found) == (True, False)
+    assert bench.grade(bench.gold).verdict is Verdict.RESOLVED
+
+
+def test_a_sandbox_that_the_tests_left_broken_costs_nothing_but_time(bench: Any) -> None:
+    with bench.workspace() as workspace:
+        workspace.close()
+        assert compiled.gather(bench.task, workspace, bench.baseline) == b""
