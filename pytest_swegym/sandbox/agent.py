@@ -186,6 +186,10 @@ class Agent:
         """Kill the whole process tree of a command."""
         processes.end_all(lambda: self.tree(number), self.namespace)
 
+    def everything(self) -> list[int]:
+        """The living processes of the sandbox."""
+        return [] if self.ended else processes.below(self.init, self.namespace)
+
     def tree(self, number: int) -> list[int]:
         """The living processes of a command."""
         return processes.belonging_to(number, self.namespace, init=self.init, agent=self.pid)

@@ -160,13 +160,17 @@ class BubblewrapBackend:
         run = self._folder()
         folder = run.new("sandbox")
         group: Group | None = None
+        agent: Agent | None = None
         release = self._hold(snapshot)
         try:
             group = self._enforcer().create(f"{run.groups}{folder.name}", limits)
             ground = Ground(seen.layers, folder / "upper")
             agent = Agent(seen.command(self._require(), folder, self._points_of(seen)), folder, group)
             group.attach(agent.init, agent.pid)
-        except (OSError, SandboxError) as error:
+            ground.processes = agent.everything
+        except (OSError, RuntimeError, SandboxError) as error:  # the second: no thread can be started
+            if agent is not None:
+                agent.jailed.close()
             if group is not None:
                 group.remove()
             layers.remove_tree(folder)
@@ -225,12 +229,12 @@ class BubblewrapBackend:
 
     def close(self) -> None:
         """End every sandbox of this object, and drop its temporary snapshots. Twice is fine."""
+        self._ahead.discard()  # first: one that is just being started has its folder in the run's
         with self._lock:
             sandboxes, run = list(self._sandboxes), self._run
             self._run = None
             self._points.clear()
         self._moments.close()
-        self._ahead.discard()
         # All at once: the kernel then takes them down side by side.
         for sandbox in sandboxes:
             sandbox.kill()

@@ -5,12 +5,15 @@ from __future__ import annotations
 import os
 import threading
 import time
+import weakref
+from collections.abc import Callable
 from collections.abc import Iterable
 from pathlib import Path
 
 from pytest_swegym._support.paths import cache_dir
 from pytest_swegym._support.paths import size_of
 from pytest_swegym.sandbox.layers import layers_dir
+from pytest_swegym.sandbox.processes import nameless
 
 
 #: Bytes and files below which a disk counts as full.
@@ -18,6 +21,8 @@ _FULL_BYTES, _FULL_FILES = 2**20, 16
 _KEPT = 16 * 2**20
 #: Seconds between two looks at a disk.
 _LOOK = 0.1
+#: Seconds between two looks at who fills a disk, as long as it is full.
+_WHO = 1.0
 #: Seconds that a sandbox has taken at most to start.
 _START = 5.0
 #: Bytes from which on a sandbox's own files had a part in filling the disk.
@@ -33,12 +38,15 @@ class Ground:
         # An overlay that was mounted on a full disk stays read-only.
         self._began = time.monotonic() - _START
         self._files = files
+        #: What runs inside, as the host numbers it.
+        self.processes: Callable[[], Iterable[int]] = tuple
         # Temporary snapshots are renamed as they are merged; nobody else removes them.
         saved = layers_dir()
         self._layers = {layer: _identity(layer) for layer in layers if Path(layer).parent.parent == saved}
-        self._watch = _watch(files)
         #: Whether the sandbox itself had a part in filling the disk.
         self.guilty = False
+        self._watch = _watch(files)
+        self._watch.add(self)
 
     def look(self) -> None:
         """Remember whether the disk is full now: it may have room again when somebody asks."""
@@ -51,18 +59,28 @@ class Ground:
                 return f"a layer under the sandbox was removed: {layer}"
         if not self._watch.full_since(self._began):
             return ""
-        self.guilty = self.guilty or size_of(self._files) >= _OWN
+        self.weigh()
         return "" if self.guilty else f"the disk of {cache_dir()} was full; 'swegym disk --prune' makes room"
+
+    def weigh(self) -> None:
+        """Look whether the sandbox has a part in filling the disk: it may have deleted its files when somebody asks."""
+        self.guilty = self.guilty or size_of(self._files) + nameless(self.processes()) >= _OWN
 
 
 class _Watch:
-    """Remembers when one disk was full: what was written then is lost, even if there is room again."""
+    """Remembers when one disk was full, and who filled it: what was written then is lost, even if it has room again."""
 
     def __init__(self, place: Path) -> None:
         self._place = place
-        self._last = -1.0
+        self._last, self._weighed = -1.0, -_WHO
+        self._lock = threading.Lock()
+        self._grounds: weakref.WeakSet[Ground] = weakref.WeakSet()
         self.alive = True
         threading.Thread(target=self._look_on, name="swegym-disk", daemon=True).start()
+
+    def add(self, ground: Ground) -> None:
+        with self._lock:
+            self._grounds.add(ground)
 
     def full_since(self, moment: float) -> bool:
         self.look()
@@ -79,8 +97,16 @@ class _Watch:
         kept = min(_KEPT, found.f_blocks * size // 50)
         rest = found.f_bfree * size - kept if os.geteuid() == 0 else 0
         if max(found.f_bavail * size, rest) < _FULL_BYTES or (found.f_files and found.f_favail < _FULL_FILES):
-            self._last = time.monotonic()
+            self._is_full()
         return True
+
+    def _is_full(self) -> None:
+        now = time.monotonic()
+        with self._lock:
+            grounds = list(self._grounds) if now - self._weighed > _WHO else []
+            self._last, self._weighed = now, now if grounds else self._weighed
+        for ground in grounds:
+            ground.weigh()
 
     def _look_on(self) -> None:
         while self.look():

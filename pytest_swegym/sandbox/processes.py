@@ -7,6 +7,7 @@ import signal
 import time
 from collections.abc import Callable
 from collections.abc import Iterable
+from contextlib import suppress
 
 
 #: Which command a process belongs to: inherited by every child that does not clear its environment.
@@ -107,6 +108,26 @@ def proportional(pid: int) -> int:
         if line.startswith((b"Pss_Anon:",)):
             return int(line.split()[1]) * 1024
     return resident(pid)
+
+
+def nameless(pids: Iterable[int]) -> int:
+    """Bytes on the disk of deleted files that these processes have open: no folder has anything of them to be seen."""
+    found: dict[tuple[int, int], int] = {}
+    for handle in (handle for pid in pids for handle in _handles(pid)):
+        with suppress(OSError):
+            name = os.readlink(handle)
+            if name.endswith(" (deleted)") and not name.startswith(("/memfd:", "/dev/")):
+                state = os.stat(handle)
+                found[state.st_dev, state.st_ino] = state.st_blocks * 512
+    return sum(found.values())
+
+
+def _handles(pid: int) -> list[str]:
+    """What a process has open."""
+    try:
+        return [f"/proc/{pid}/fd/{number}" for number in os.listdir(f"/proc/{pid}/fd")]
+    except OSError:
+        return []
 
 
 def belonging_to(number: int, namespace: int, *, init: int, agent: int) -> list[int]:

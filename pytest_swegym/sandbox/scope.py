@@ -38,6 +38,8 @@ class Scope:
         self._lock = threading.Lock()
         self._sandboxes: dict[int, Callable[[], Sandbox | None]] = {}
         self._calls: dict[int, Callable[[], None]] = {}
+        # The older ones were asked for trouble when it started; nobody else may have it when that is asked.
+        self._newest: Sandbox | None = None
         self._closed = False
         self._trouble = ""
         self._guilty = False
@@ -75,6 +77,7 @@ class Scope:
         with self._lock:
             if not self._closed:
                 self._add(sandbox)
+                self._newest = sandbox
                 return sandbox
         sandbox.close()
         raise SandboxClosed("the attempt was cancelled")
@@ -107,6 +110,7 @@ class Scope:
             self._closed = True
             sandboxes, calls = list(self._sandboxes.values()), list(self._calls.values())
             self._sandboxes.clear()
+            self._newest = None
         for call in calls:
             call()
         for found in sandboxes:

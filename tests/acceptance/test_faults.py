@@ -164,6 +164,16 @@ def test_whoever_fills_the_disk_answers_for_it(disk: Path, small: Lab, echo: Tas
     assert record.verdict in (Verdict.INVALID_PATCH, Verdict.UNRESOLVED), record.reasons
 
 
+@pytest.mark.parametrize("flood", ["cat /dev/zero > flood; sleep 1; rm flood",
+                                   "exec 3> flood; rm flood; cat /dev/zero >&3; sleep 1"])  # fmt: skip
+def test_whoever_fills_the_disk_and_tidies_up_answers_for_it(small: Lab, echo: Task, flood: str) -> None:
+    def solve(task: TaskSpec, workspace: Workspace) -> None:
+        workspace.run(flood)
+
+    record = solved(small, echo, solve)
+    assert record.verdict in (Verdict.INVALID_PATCH, Verdict.UNRESOLVED), record.reasons
+
+
 def _outermost() -> int:
     """The outermost process of the one jail that runs below this process."""
     tasks = Path("/proc/self/task").iterdir()

@@ -70,7 +70,23 @@ def test_forgotten_sandboxes_are_not_kept() -> None:
     for _ in range(50):
         start(scope)
     gc.collect()
-    assert len(scope._sandboxes) == 0
+    assert len(scope._sandboxes) == 1  # the newest
+
+
+def test_trouble_of_a_sandbox_that_nobody_has_any_more_is_known() -> None:
+    class Troubled(Small):
+        guilty = False
+
+        def trouble(self) -> str:
+            return "the disk was full"
+
+    first, last = Scope(), Scope()
+    start(first, Troubled)
+    start(first)
+    start(last)
+    start(last, Troubled)
+    gc.collect()
+    assert (first.trouble(), last.trouble()) == ("the disk was full", "the disk was full")
 
 
 def test_who_waits_is_called() -> None:
