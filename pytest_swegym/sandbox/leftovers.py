@@ -23,14 +23,23 @@ class Leftovers:
         self._thread: threading.Thread | None = None
 
     def add(self, removal: Callable[[], None]) -> None:
-        """Call ``removal`` soon."""
+        """Call ``removal`` soon; now, if no thread can be started for it."""
         with self._changed:
             while len(self._waiting) >= _MANY:
                 self._changed.wait()
-            self._waiting.append(removal)
-            if self._thread is None:
-                self._thread = threading.Thread(target=self._run, name="swegym-leftovers")
-                self._thread.start()
+            if self._thread is not None or self._begin():
+                self._waiting.append(removal)
+                return
+        _done(removal)
+
+    def _begin(self) -> bool:
+        thread = threading.Thread(target=self._run, name="swegym-leftovers")
+        try:
+            thread.start()
+        except RuntimeError:  # the limit of processes is reached
+            return False
+        self._thread = thread
+        return True
 
     def wait(self) -> None:
         """Wait until nothing is left to be removed."""
@@ -47,7 +56,11 @@ class Leftovers:
                     return
                 removal = self._waiting.popleft()
                 self._changed.notify_all()
-            try:
-                removal()
-            except Exception:
-                log.warning("something of a closed sandbox is left; 'swegym sweep' removes it", exc_info=True)
+            _done(removal)
+
+
+def _done(removal: Callable[[], None]) -> None:
+    try:
+        removal()
+    except Exception:
+        log.warning("something of a closed sandbox is left; 'swegym sweep' removes it", exc_info=True)

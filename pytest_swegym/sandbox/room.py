@@ -22,6 +22,7 @@ _WORDS = {
     "Too many open files": errno.EMFILE,
     "Resource temporarily unavailable": errno.EAGAIN,
     "Cannot fork": errno.EAGAIN,
+    "can't start new thread": errno.EAGAIN,
     "No space left on device": errno.ENOSPC,
     "ENOSPC": errno.ENOSPC,
     "Disk quota exceeded": errno.EDQUOT,

@@ -42,8 +42,9 @@ def _spawner() -> queue.SimpleQueue[_Order]:
     global _orders, _owner
     with _lock:
         if _orders is None or _owner != os.getpid():
-            _orders, _owner = queue.SimpleQueue(), os.getpid()
-            threading.Thread(target=_serve, args=(_orders,), name="swegym-spawn", daemon=True).start()
+            orders: queue.SimpleQueue[_Order] = queue.SimpleQueue()
+            threading.Thread(target=_serve, args=(orders,), name="swegym-spawn", daemon=True).start()
+            _orders, _owner = orders, os.getpid()
         return _orders
 
 

@@ -35,7 +35,9 @@ class Watched:
         self._init = init
         self._own = {agent, init}
         # Counted per user namespace, so per sandbox. The kernel does not hold root to it: then it is the watch's to do.
-        resource.prlimit(agent, resource.RLIMIT_NPROC, (self.limits.pids, self.limits.pids))
+        most = resource.prlimit(agent, resource.RLIMIT_NPROC)[1]
+        most = self.limits.pids if most < 0 else min(self.limits.pids, most)  # nobody but root may raise it
+        resource.prlimit(agent, resource.RLIMIT_NPROC, (most, most))
         _watch.add(self)
 
     def oom_kills(self) -> int:
