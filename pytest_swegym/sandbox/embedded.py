@@ -254,8 +254,9 @@ class EmbeddedSandbox:
         self._agent.jailed.close()
         for shell in list(self._shells):
             shell.close()
-        if self._begun is not None:
-            self._begun.close()
+        begun, self._begun = self._begun, None
+        if begun is not None:
+            begun.close()
 
     def close(self) -> None:
         """End every process and remove what the sandbox wrote. Twice is fine; never raises."""

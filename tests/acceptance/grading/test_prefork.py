@@ -154,6 +154,8 @@ def test_one_waits_at_a_time_and_none_when_the_sandbox_is_gone(preforked: Lab, b
     sandbox.close()
     assert _fifos(sandbox) == []
     with pytest.raises(SandboxClosed):
+        sandbox.exec(["cat"])
+    with pytest.raises(SandboxClosed):
         sandbox.begin(["cat"])
 
 
