@@ -164,8 +164,12 @@ class DockerBackend:
             mounts=tuple((inside, str(path.absolute())) for inside, path in (mounts or {}).items()) if local else (),
         )
         container = self._taken(plan)
-        ground = Ground(client, container.name)
-        sandbox = DockerSandbox(snapshot, container, self._freeze, release=self.hold(snapshot), ground=ground)
+        try:
+            ground = Ground(client, container.name)
+            sandbox = DockerSandbox(snapshot, container, self._freeze, release=self.hold(snapshot), ground=ground)
+        except BaseException:
+            container.end()
+            raise
         with self._lock:
             self._sandboxes = [known for known in self._sandboxes if not known.closed] + [sandbox]
         if not local:

@@ -75,13 +75,18 @@ class Agents:
         with self._starting:
             yield
 
-    def close(self) -> None:
-        """Hang up all that wait. Twice is fine."""
+    def clear(self) -> None:
+        """Hang up all that wait: the next ones are started anew."""
         with self._lock:
-            self._closed = True
             idle, self._idle = self._idle, []
         for agent in idle:
             agent.close()
+
+    def close(self) -> None:
+        """Hang up all that wait, and keep none any more. Twice is fine."""
+        with self._lock:
+            self._closed = True
+        self.clear()
 
     def _new(self) -> Agent:
         with self._starting:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 import secrets
 import threading
+import time
 from collections.abc import Callable
 from collections.abc import Mapping
 from concurrent.futures import Executor
@@ -37,6 +38,9 @@ log = logging.getLogger("pytest_swegym.sandbox")
 _START, _GOING = 60.0, 5
 #: Seconds to wait for the first process while it answers somebody else: a new agent takes no longer.
 _TURN = 0.05
+#: Seconds for which a container may answer nothing before that is a fault. One that is ending may kill what has just
+#: started in it as well, before the daemon says that it is gone.
+_SILENCE = 12.0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -126,17 +130,25 @@ class Container:
         """Whether its first process still holds our connection. For one that nobody uses yet."""
         return self._first is not None and self._first.waits
 
+    @property
+    def ended(self) -> bool:
+        """Whether :meth:`end` was called."""
+        return self._ended
+
     def ask(self, text: Callable[[str], str], *, timeout: float) -> tuple[int, int] | None:
         """Run a text of ours, which ends with the mark that it is given; ``None`` if nothing answers in time.
 
         Raises :class:`SandboxClosed` if the container has ended.
         """
+        give_up = time.monotonic() + _SILENCE
         answer = self._answer(text, timeout)
-        if answer is None:  # busy with another's question, or stopped from inside
+        while answer is None:  # busy with another's question, or stopped or killed from inside
             agent = self.agent()
             mark = secrets.token_hex(8)
             answer = agent.ask(text(mark), mark, timeout=timeout)
             (self.agents.drop if answer is None else self.agents.give)(agent)
+            if time.monotonic() >= give_up:
+                break
         return answer
 
     def _answer(self, text: Callable[[str], str], timeout: float) -> tuple[int, int] | None:
@@ -147,7 +159,10 @@ class Container:
         try:
             mark = secrets.token_hex(8)
             answer = first.ask(text(mark), mark, timeout=timeout)
-            self._mute = answer is None
+            if answer is None:
+                # What stopped or killed it did not spare those that wait, and one that is stopped never says so.
+                self._mute = True
+                self.agents.clear()
         finally:
             self._asking.release()
         return answer
@@ -175,7 +190,8 @@ class Container:
                 return
             self._ended = True
         self._hang_up()
-        self._threads.submit(self._finish)
+        with suppress(RuntimeError):  # the pool is closed: it goes by itself, seen by nobody
+            self._threads.submit(self._finish)
 
     def _hang_up(self) -> None:
         """The first process finds the end of its stdin, and everything ends with it."""

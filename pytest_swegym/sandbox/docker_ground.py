@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import os
+import re
 import socket
 import struct
 import time
 from contextlib import closing
+from datetime import datetime
 from typing import TYPE_CHECKING
 from typing import Any
 
@@ -31,8 +33,9 @@ class Ground:
 
     def __init__(self, client: APIClient, container: str) -> None:
         self._client, self._container = client, container
-        self._began = int(time.time())
+        self._began = time.monotonic()
         self._daemon = _instance(client)
+        self._told: bool | None = None
 
     def restarted(self) -> str:
         """What happened to the daemon since; empty if nothing did, or if it is not of this machine."""
@@ -43,22 +46,34 @@ class Ground:
         return self.restarted() or ("the container was ended from outside" if self._killed() else "")
 
     def _killed(self) -> bool:
+        if self._told is None:
+            self._told = self._asked()
+        return bool(self._told)
+
+    def _asked(self) -> bool | None:
+        """Whether somebody ended it; ``None`` while it runs, or where the daemon does not say."""
         try:
             if is_running(self._client, self._container):
-                return False
+                return None
         except SandboxClosed:
             pass  # it is gone already
         except SandboxError:
-            return False
+            return None
         wanted = {"type": "container", "container": self._container, "event": "kill"}
         try:
             with daemon_errors("asking what happened to a container"):
-                told = self._client.events(
-                    since=self._began - 1, until=int(time.time()) + 1, filters=wanted, decode=True
-                )
+                now = _clock(self._client)
+                began = now - (time.monotonic() - self._began)
+                told = self._client.events(since=int(began) - 1, until=int(now) + 1, filters=wanted, decode=True)
                 return any(True for _ in told)
-        except SandboxError:
-            return False
+        except (SandboxError, LookupError, ValueError):
+            return None
+
+
+def _clock(client: APIClient) -> float:
+    """The daemon's time of day: this machine's may be another, or have been set meanwhile."""
+    told = re.sub(r"\.[0-9]+", "", str(client.info()["SystemTime"]))
+    return datetime.fromisoformat(told.replace("Z", "+00:00")).timestamp()
 
 
 def _instance(client: APIClient) -> tuple[Any, ...]:

@@ -175,12 +175,13 @@ class DockerSandbox:
         """Run a text that ends processes; when it cannot be done, the whole container is ended."""
         self.check_open()
         if self.container.ask(text, timeout=_PATIENCE) is None:
+            self.trouble()  # once it is ended from here, the daemon tells of that
             self.container.end()
             raise SandboxClosed(f"sandbox {self.id}: its processes did not end, so the container was removed")
 
     def trouble(self) -> str:
         """What of the machine gave way under it; see :class:`~pytest_swegym.sandbox.scope.Witness`."""
-        if self._ground is not None and not self._closed and not self._trouble:
+        if self._ground is not None and not self._trouble and not (self._closed or self.container.ended):
             self._trouble = self._ground.trouble()
         return self._trouble
 
@@ -190,8 +191,9 @@ class DockerSandbox:
             if self._closed:
                 return
             self._closed = True
-        if self._ground is not None:
-            self._trouble = self._trouble or self._ground.restarted()
+        if self._ground is not None and not self._trouble and not self.container.ended:
+            # Nothing ended it whose first process is there: that is known without the daemon.
+            self._trouble = self._ground.restarted() if self.container.alive else self._ground.trouble()
         self.container.end()
         for shell in self._shells:
             shell.close()

@@ -96,7 +96,10 @@ class Stream:
 
     def _wait(self, timeout: float | None) -> bool:
         poll = select.poll()
-        poll.register(self._socket, select.POLLIN | (select.POLLOUT if self._unsent else 0))
+        try:
+            poll.register(self._socket, select.POLLIN | (select.POLLOUT if self._unsent else 0))
+        except ValueError:  # another thread has just hung up
+            return True
         events = poll.poll(None if timeout is None else timeout * 1000)
         return any(flags & ~select.POLLOUT for _, flags in events)
 

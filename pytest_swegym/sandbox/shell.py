@@ -167,8 +167,9 @@ class KeptShell:
             channel.write(b"exec 2>/dev/null\n")
         reply.ask()
         if not reply.wait(_HELLO) or reply.code is None:
-            said = reply.capture.value().decode(errors="replace")
-            raise SandboxError(f"the shell did not start (exit code {channel.close()}): {said}")
+            said, code = reply.capture.value().decode(errors="replace"), channel.close()
+            self._oom_kills()  # which tells if the sandbox is gone
+            raise SandboxError(f"the shell did not start (exit code {code}): {said}")
         words = reply.words
         self._pid, self._kind = int(words[1]), "bash" if words[2:] == ["bash"] else "sh"
         self._prefix = _prefix(reply.before)
