@@ -126,7 +126,7 @@ def scenarios() -> Iterator[tuple[str, Cluster, Load]]:
         yield f"cluster of 100 nodes of {cores} cores", replace(CLUSTER, cores=cores), LOAD
     yield "cluster of 100 nodes of 8 cores, one lost every 30 s", replace(CLUSTER, loss=30.0), LOAD
     yield "cluster of 100 nodes of 8 cores, a model twice as fast", CLUSTER, replace(LOAD, latency=LOAD.latency / 2)
-    yield "cluster of 100 nodes of 8 cores, 2,048 episodes looked ahead", replace(CLUSTER, look=2048), LOAD
+    yield "cluster of 100 nodes of 8 cores, 64 episodes looked ahead", replace(CLUSTER, look=64), LOAD
     yield "cluster of 100 nodes of 8 cores, a task for each episode", CLUSTER, replace(LOAD, attempts=1)
 
 

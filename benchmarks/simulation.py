@@ -39,7 +39,7 @@ class Cluster:
     link: float = 1000.0
     loss: float = 0.0
     repair: float = 300.0
-    look: int = 64
+    look: int = 2048
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

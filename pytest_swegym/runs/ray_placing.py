@@ -15,8 +15,9 @@ from pytest_swegym.runs.job import Done
 from pytest_swegym.runs.job import Job
 
 
-#: Jobs that are looked through for one that fits a node, and how often one may be passed over for another.
-LOOK, _PASSED = 64, 32
+#: Jobs that are looked through for one that fits a node, and how often one may be passed over for another. Fewer hold
+#: fewer tasks than a large cluster has nodes, which then all fetch the same ones.
+LOOK, _PASSED = 2048, 32
 #: Seconds in which a worker that is not there yet is expected: later it most likely waits for a core.
 _STARTING = 60.0
 
