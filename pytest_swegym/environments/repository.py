@@ -74,6 +74,8 @@ def precompile(build: Build, spec: TaskSpec, python: str) -> None:
         [*recent, "-exec", "touch", "-d", "@1577836800", "{}", "+"], cwd=spec.workdir, timeout=build.timeout
     )
     build.sandbox.exec([python, "-m", "compileall", "-q", spec.workdir], timeout=build.timeout)
-    if spec.runner == "pytest":
+    # How a pytest that is under test rewrites them, a patch may change.
+    itself = ["sh", "-c", "[ -e _pytest/assertion/rewrite.py ] || [ -e src/_pytest/assertion/rewrite.py ]"]
+    if spec.runner == "pytest" and build.sandbox.exec(itself, cwd=spec.workdir).exit_code != 0:
         argv = [python, "-m", "pytest", "--collect-only", "-q", "-p", "no:cacheprovider"]
         build.sandbox.exec(argv, cwd=spec.workdir, env=spec.environment.env, timeout=min(build.timeout, 120))

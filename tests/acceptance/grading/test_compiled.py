@@ -130,3 +130,11 @@ def test_a_sandbox_that_the_tests_left_broken_costs_nothing_but_time(bench: Any)
     with bench.workspace() as workspace:
         workspace.close()
         assert compiled.gather(bench.task, workspace, bench.baseline) == b""
+
+
+def test_a_pytest_that_is_under_test_finds_no_test_rewritten(make_bench: Callable[..., Any]) -> None:
+    bench = make_bench({**BASE, "src/_pytest/assertion/rewrite.py": "X = 1\n"}, fix=FIX, tests=TESTS, **LISTS)
+    assert [name for name in names(bench.baseline.bytecode()) if "-pytest-" in name] == []
+    with bench.workspace() as workspace:
+        assert workspace.run("find . -name '*-pytest-*'").output == ""
+    assert bench.grade(bench.gold).verdict is Verdict.RESOLVED
