@@ -27,7 +27,6 @@ from pytest_swegym.grading.junit import write_junit
 from pytest_swegym.grading.match import canonical
 from pytest_swegym.grading.match import is_selector
 from pytest_swegym.grading.match import match
-from pytest_swegym.grading.protect import hidden_paths
 from pytest_swegym.grading.protect import protect_files
 from pytest_swegym.grading.protect import touched_paths
 from pytest_swegym.grading.run import Run
@@ -115,7 +114,7 @@ def _put(task: Task, patch: str, workspace: Workspace, protect: str, baseline: B
     restored = protect_files(workspace, task.hidden, touched, protect, runner=task.spec.runner)
     place_tests(task, workspace)
     if baseline is not None:
-        compiled.put(workspace, baseline.bytecode(), touched, hidden_paths(task.hidden))
+        compiled.put(workspace, baseline.bytecode())
     return _Put(method=method, own=touched - set(restored), restored=restored)
 
 

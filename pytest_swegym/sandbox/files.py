@@ -38,7 +38,7 @@ if [ -n "$3" ]; then umask 077; fi
 cat > "$1" || exit 1
 if [ -n "$3" ]; then exec chmod -- "$3" "$1"; fi
 """
-UNPACK_SCRIPT = 'mkdir -p -- "$1" || exit 1\nfolder=$1\nshift\nexec tar -x -p -f - -C "$folder" "$@"'
+UNPACK_SCRIPT = 'mkdir -p -- "$1" || exit 1\nexec tar -x -p -f - -C "$1"'
 #: Programs answer in English.
 ENV = {"LC_ALL": "C"}
 #: Seconds for one file to be read or written.
@@ -71,7 +71,7 @@ def write_argv(path: str, mode: int | None) -> list[str]:
 
 
 def unpack_argv(target: str) -> list[str]:
-    """The command that unpacks the tar archive on its stdin into a folder; more options of tar may follow it."""
+    """The command that unpacks the tar archive on its stdin into a folder."""
     return ["sh", "-c", UNPACK_SCRIPT, "sh", _operand(target)]
 
 

@@ -1,4 +1,4 @@
-"""What was compiled before the patch is put beside the sources of a grade, and never beside what the patch touched."""
+"""What was compiled of the hidden tests before the patch is put beside them in a grade."""
 
 from __future__ import annotations
 
@@ -12,7 +12,6 @@ from typing import Any
 import pytest
 
 from pytest_swegym.grading import compiled
-from pytest_swegym.grading.protect import hidden_paths
 from pytest_swegym.task import Verdict
 
 
@@ -27,8 +26,6 @@ FIX = {"calc.py": "def add(a, b):\n    return a + b\n"}
 TESTS = {"tests/test_calc.py": "from calc import add\n\ndef test_add():\n    assert add(1, 2) == 3\n"}
 LISTS = {"FAIL_TO_PASS": ["tests/test_calc.py::test_add"], "PASS_TO_PASS": ["tests/test_kept.py::test_one"]}
 UNTOUCHED = {"other.py", "old/__init__.py", "old/part.py", "tests/test_calc.py", "tests/test_kept.py"}
-#: Takes away what the build has compiled.
-_BARE = "find . -name __pycache__ -prune -exec rm -rf {} +"
 #: Prints the compiled files whose source is as old and as long, or holds, what they say: Python and pytest take those.
 _TAKEN = """
 import importlib.util, os, pathlib
@@ -54,52 +51,26 @@ def names(archive: bytes) -> set[str]:
         return {member.name for member in tar}
 
 
-def test_it_is_of_the_repository_and_the_hidden_tests_alone(bench: Any) -> None:
-    found = {compiled.source_of(name[2:]) for name in names(bench.baseline.bytecode()) if name.endswith(".pyc")}
-    assert found == {
-        "calc.py",
-        "other.py",
-        "old/__init__.py",
-        "old/part.py",
-        "tests/test_calc.py",
-        "tests/test_kept.py",
-    }
+def test_it_is_of_the_hidden_tests_alone(bench: Any) -> None:
+    found = names(bench.baseline.bytecode())
+    assert {compiled.source_of(name[2:]) for name in found if name.endswith(".pyc")} == {"tests/test_calc.py"}
+    assert {name for name in found if not name.endswith(".pyc")} == {"./tests/test_calc.py"}
 
 
 def test_nothing_is_compiled_again_but_what_the_patch_touched(bench: Any) -> None:
-    hidden = hidden_paths(bench.task.hidden)
     with bench.workspace() as workspace:
-        workspace.run(_BARE)
         workspace.apply(bench.gold + bench.task.hidden.test_patch)
-        compiled.put(workspace, bench.baseline.bytecode(), {"calc.py"}, hidden)
+        compiled.put(workspace, bench.baseline.bytecode())
         taken = workspace.sandbox.exec(("python3", "-c", _TAKEN), cwd=workspace.path, timeout=60)
     assert set(taken.stdout.decode().split()) == UNTOUCHED
     assert bench.grade(bench.gold).verdict is Verdict.RESOLVED
 
 
-def test_a_change_of_the_same_length_at_the_same_time_is_seen(bench: Any) -> None:
-    """Python itself would take what was compiled for what was there before."""
-    look = ("python3", "-c", "import calc; print(calc.add(3, 1))")
-    hidden = hidden_paths(bench.task.hidden)
-    said = {}
-    for touched in ("calc.py", "nothing.py"):
-        with bench.workspace() as workspace:
-            workspace.run(f"{_BARE}; touch -r calc.py /tmp/then")
-            workspace.apply(bench.gold)
-            workspace.run("touch -r /tmp/then calc.py")
-            compiled.put(workspace, bench.baseline.bytecode(), {touched}, hidden)
-            said[touched] = workspace.sandbox.exec(look, cwd=workspace.path, timeout=60).stdout
-    assert said == {"calc.py": b"4\n", "nothing.py": b"2\n"}
-
-
-def test_a_package_that_the_patch_removes_stays_away(bench: Any) -> None:
-    patch = bench.diff({**FIX, "old/__init__.py": None, "old/part.py": None, "tests/test_kept.py": None})
-    with bench.workspace() as workspace:
-        workspace.run(_BARE)
-        workspace.apply(patch)
-        changed = {"old/__init__.py", "old/part.py", "calc.py"}
-        compiled.put(workspace, bench.baseline.bytecode(), changed, hidden_paths(bench.task.hidden))
-        assert workspace.sandbox.exec(("test", "-e", "old"), cwd=workspace.path, timeout=60).exit_code == 1
+def test_a_hidden_test_that_the_patch_brings_itself_is_ours(bench: Any) -> None:
+    """Of the same length as ours: only its text, and its time, tell them apart."""
+    own = TESTS["tests/test_calc.py"].replace("== 3", "!= 9")
+    wrong = {"calc.py": "def add(a, b):\n    return a * b\n", "tests/test_calc.py": own}
+    assert bench.grade(wrong).verdict is Verdict.UNRESOLVED
 
 
 def test_what_stands_in_its_way_is_no_matter(bench: Any, tmp_path: Path) -> None:
@@ -108,9 +79,9 @@ def test_what_stands_in_its_way_is_no_matter(bench: Any, tmp_path: Path) -> None
     gone = tmp_path / "gone.tar"
     with bench.workspace() as workspace:
         for archive in (damaged, gone):
-            compiled.put(workspace, replace(bench.baseline, compiled=archive).bytecode(), set(), set())
+            compiled.put(workspace, replace(bench.baseline, compiled=archive).bytecode())
         workspace.run("rm -rf tests/__pycache__; echo > tests/__pycache__")
-        compiled.put(workspace, bench.baseline.bytecode(), set(), set())
+        compiled.put(workspace, bench.baseline.bytecode())
         assert workspace.run("python3 -c 'import other; print(other.one())'").output == "1\n"
 
 
@@ -134,7 +105,7 @@ def test_a_sandbox_that_the_tests_left_broken_costs_nothing_but_time(bench: Any)
 
 def test_a_pytest_that_is_under_test_finds_no_test_rewritten(make_bench: Callable[..., Any]) -> None:
     bench = make_bench({**BASE, "src/_pytest/assertion/rewrite.py": "X = 1\n"}, fix=FIX, tests=TESTS, **LISTS)
-    assert [name for name in names(bench.baseline.bytecode()) if "-pytest-" in name] == []
+    assert b"-pytest-" not in bench.baseline.bytecode()
     with bench.workspace() as workspace:
         assert workspace.run("find . -name '*-pytest-*'").output == ""
     assert bench.grade(bench.gold).verdict is Verdict.RESOLVED
