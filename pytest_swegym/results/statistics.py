@@ -66,10 +66,10 @@ def wilson(resolved: int, graded: int) -> Interval:
 def bootstrap_rate(counts: Sequence[tuple[int, int]]) -> Interval | None:
     """The interval of resolved over graded, from ``(resolved, graded)`` of each instance.
 
-    Whole instances are resampled, with all their attempts: attempts at one instance are alike. ``None`` for fewer than
-    two instances.
+    Whole instances are resampled, with all their attempts: attempts at one instance are alike. ``None`` where all have
+    the same rate, as one alone has: resampled they would come to that again, an interval without any width.
     """
-    if len(counts) < 2:
+    if len({resolved / graded for resolved, graded in counts}) < 2:
         return None
     import numpy
     from scipy.stats import bootstrap

@@ -50,12 +50,11 @@ class Summary:
     wrong. ``unrunnable`` names the tasks among the infra errors that nobody could have attempted.
     ``rate`` is resolved over graded. ``pass_at`` maps k to the chance that one of k attempts resolves a task.
     ``seconds`` sums each stage; ``reasons`` counts why attempts did not resolve, the most frequent first. ``cached``
-    counts attempts whose patch had been graded before. ``interval`` is that of the rate at 95%: Wilson's where each
-    instance was attempted once, else by a bootstrap over instances. ``tally`` counts each instance's attempts: a later
-    run can be held against this one. ``judged`` attempts have the SWE-bench harness's verdict as well, by which
-    ``harness_resolved`` of them are resolved; ``disagreements`` lists where it is not ours. ``test_edits`` names the
-    attempts whose patch edits tests. ``failures`` groups attempts by why they did not resolve,
-    ``spent`` is what all of them took.
+    counts attempts whose patch had been graded before. ``interval`` is that of the rate at 95%, by :func:`interval_of`.
+    ``tally`` counts each instance's attempts: a later run can be held against this one. ``judged`` attempts have the
+    SWE-bench harness's verdict as well, by which ``harness_resolved`` of them are resolved; ``disagreements`` lists
+    where it is not ours. ``test_edits`` names the attempts whose patch edits tests. ``failures`` groups attempts by why they
+    did not resolve, ``spent`` is what all of them took.
     """
 
     attempts: int = 0
@@ -158,13 +157,16 @@ def _disagreement(record: AttemptRecord, compat: Compat) -> Disagreement:
 def interval_of(found: RunTally) -> Interval | None:
     """The interval of a run's rate: Wilson's, or by a bootstrap over instances.
 
-    Attempts at one task are alike: only where each was attempted once do they count as independent.
+    Attempts at one task are alike: only where each was attempted once do they count as independent. Where all came to
+    the same there is nothing to resample, and each task counts as one attempt.
     """
     counts = [(each.resolved, each.graded) for each in found.instances.values() if each.graded]
     if not counts:
         return None
     if all(graded == 1 for _, graded in counts):
         return wilson(found.resolved, found.graded)
+    if found.resolved in (0, found.graded):
+        return wilson(len(counts) if found.resolved else 0, len(counts))
     return bootstrap_rate(counts)
 
 

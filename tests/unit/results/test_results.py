@@ -14,6 +14,8 @@ from pytest_swegym.errors import ConfigError
 from pytest_swegym.results import ResultStore
 from pytest_swegym.results import summarize
 from pytest_swegym.results import write_predictions
+from pytest_swegym.results.statistics import Interval
+from pytest_swegym.results.statistics import wilson
 from pytest_swegym.results.text import explain
 from pytest_swegym.results.text import log_tail
 from pytest_swegym.results.text import outcome_table
@@ -108,6 +110,12 @@ def test_summary_leaves_infra_errors_out_of_the_score() -> None:
     text = "\n".join(summary_lines(summary))
     assert "resolved 1/2 (50.0%), mean reward 0.500" in text
     assert "infra errors, not counted above: 1 (calc-3)" in text
+
+
+@pytest.mark.parametrize(("record", "interval"), [(RECORD, wilson(4, 4)), (WRONG, wilson(0, 4))])
+def test_attempts_that_all_came_to_the_same_count_as_one_per_task(record: AttemptRecord, interval: Interval) -> None:
+    alike = [replace(record, instance_id=f"calc-{task}", attempt=number) for task in range(4) for number in range(4)]
+    assert summarize(alike).interval == interval
 
 
 def test_summary_of_nothing_graded() -> None:
