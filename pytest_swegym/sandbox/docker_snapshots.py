@@ -28,6 +28,8 @@ log = logging.getLogger("pytest_swegym.sandbox")
 
 SAVED = "pytest-swegym/snapshot"
 TEMPORARY = "pytest-swegym/temporary"
+#: What the daemon calls an image that lost its tag: no name to remove it by.
+_UNTAGGED = "<none>:<none>"
 #: Seconds for a container of a dead process to be removed.
 _PATIENCE = 30.0
 
@@ -119,7 +121,6 @@ def sweep(client: APIClient) -> list[str]:
                     log.warning("container %s does not end, and is left: restart the daemon to be rid of it", name)
         for image in client.images(filters={"label": owner.TEMPORARY_LABEL}):
             if owner.is_dead(image["Labels"].get(owner.TEMPORARY_LABEL, "")):
-                for name in image.get("RepoTags") or [image["Id"]]:
-                    remove(client, name)
-                    swept.append(f"temporary image {name}")
+                tags = [tag for tag in image.get("RepoTags") or () if tag != _UNTAGGED]
+                swept += [f"temporary image {name}" for name in tags or [image["Id"]] if remove(client, name)]
     return swept

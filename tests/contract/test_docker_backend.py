@@ -230,6 +230,23 @@ def test_sweep_removes_a_container_whose_process_is_dead(
     living.close()
 
 
+def test_sweep_removes_a_temporary_image_that_lost_its_tag_and_claims_none_that_stays(
+    backend: DockerBackend, base: Snapshot, api: docker.APIClient
+) -> None:
+    with backend.start(base) as sandbox:
+        living = api.inspect_container(sandbox.id)["Config"]["Labels"]["pytest-swegym.owner"]
+        labels = {"pytest-swegym.temporary": living.rpartition("/")[0] + "/1"}
+        image = api.commit(sandbox.id, conf={"Labels": labels, "Entrypoint": []})["Id"]
+    holder = api.create_container(image, ["sleep", "1000"])["Id"]
+    api.start(holder)
+    try:
+        assert image not in str(backend.sweep())
+    finally:
+        api.remove_container(holder, force=True)
+    assert f"temporary image {image}" in backend.sweep()
+    assert image not in str(api.images())
+
+
 def test_close_drops_what_was_temporary(base: Snapshot, api: docker.APIClient) -> None:
     backend = DockerBackend()
     sandbox = backend.start(base)

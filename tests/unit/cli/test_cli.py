@@ -42,6 +42,20 @@ def test_unknown_sandbox_is_told(capsys: pytest.CaptureFixture[str]) -> None:
     assert "swegym sweep: no sandbox is called 'mars'; choose one of" in capsys.readouterr().err
 
 
+def test_sweep_tells_of_podman_where_it_is_there(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv("XDG_RUNTIME_DIR", str(tmp_path))
+    monkeypatch.setenv("PATH", str(tmp_path))
+    monkeypatch.setattr("pytest_swegym.cli.sweep.NAMES", ("auto", "podman", "unsafe-host"))
+    monkeypatch.setattr("pytest_swegym.cli.sweep.sweep_files", list)
+    monkeypatch.delenv("SWEGYM_PODMAN_URL", raising=False)
+    assert (main(["sweep"]), capsys.readouterr().out) == (0, "files of the cache: nothing to remove\n")
+    monkeypatch.setenv("SWEGYM_PODMAN_URL", f"unix://{tmp_path}/none.sock")
+    assert (main(["sweep"]), "podman: skipped: nothing" in capsys.readouterr().out) == (0, True)
+    assert main(["sweep", "--sandbox=podman"]) == 1
+
+
 def test_module_runs() -> None:
     result = subprocess.run([sys.executable, "-m", "pytest_swegym", "--help"], capture_output=True, text=True)
     assert result.returncode == 0
