@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Iterator
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -13,6 +15,7 @@ from pytest_swegym._support.text import one_line
 from pytest_swegym.errors import ConfigError
 from pytest_swegym.plugin.github import in_github
 from pytest_swegym.plugin.options import SETTINGS
+from pytest_swegym.plugin.plan import planned
 from pytest_swegym.plugin.session import will_run
 from pytest_swegym.plugin.solving import RUN
 
@@ -76,6 +79,10 @@ class Reporter:
         self._settings = config.stash[SETTINGS]
         #: By the name of each attempt that was reported, where its item stands.
         self._places: dict[str, Place] = {}
+        #: Items that came to their end, with an attempt or without.
+        self._ended: set[str] = set()
+        #: How many attempts at selected tasks nobody came to make: the run was cut short.
+        self._missed = 0
         self.records: list[AttemptRecord] = []
         #: What the run came to, when it has ended.
         self.summary: Summary | None = None
@@ -83,6 +90,7 @@ class Reporter:
 
     def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
         if report.when == "teardown":
+            self._ended.add(report.nodeid)
             found = dict(report.user_properties)
             if "swegym_record" in found:
                 file, line, _ = report.location
@@ -94,10 +102,18 @@ class Reporter:
         """Write the totals; whatever was recorded is in them, also after Ctrl-C."""
         if self._places or RUN in self._config.stash:
             self._conclude()
+            self._missed = self._not_made(session.items)
         if self._gate is not None and (self.summary or self._settings.solver or self._settings.tasks):
             self._judge(self._gate, session)
         if self.summary or self._judgement:
             self._write_page()
+
+    def _not_made(self, items: Sequence[pytest.Item]) -> int:
+        from pytest_swegym.plugin.attempts import may_start_ahead
+
+        made = {record.key for record in self.records}
+        left = (item for item in items if item.nodeid not in self._ended and may_start_ahead(item))
+        return sum((plan := planned(item)) is not None and plan.key not in made for item in left)
 
     def _judge(self, gate: Gate, session: pytest.Session) -> None:
         from pytest_swegym.results.gate import PASSED
@@ -145,6 +161,17 @@ class Reporter:
         if self._settings.output is None:
             _point(store.root.parent / "latest", store.root.name)
 
+    def _course(self) -> Iterator[str]:
+        """What to know where the numbers are not those of one run from its beginning to its end."""
+        from pytest_swegym.plugin.run import run_of
+
+        run = run_of(self._config)
+        if kept := sum(record.run_id != run.run_id for record in self.records):
+            yield f"kept from an earlier run: {kept}"
+        if self._missed:
+            again = "--swegym-resume" if self._settings.output else f"--swegym-output={run.root} --swegym-resume"
+            yield f"attempts not made: {self._missed} ({again} makes them)"
+
     def pytest_terminal_summary(self, terminalreporter: pytest.TerminalReporter) -> None:
         if (self.summary or self._judgement) and in_github():
             self._annotate(terminalreporter)
@@ -162,8 +189,8 @@ class Reporter:
         from pytest_swegym.results.text import summary_lines
 
         if verbosity < 0:
-            first = next(summary_lines(self.summary))
-            terminalreporter.write_line(f"swegym: {first}; records: {run_of(self._config).root}")
+            said = "; ".join((next(summary_lines(self.summary)), *self._course()))
+            terminalreporter.write_line(f"swegym: {said}; records: {run_of(self._config).root}")
             return
 
         terminalreporter.section("swegym")
@@ -172,7 +199,8 @@ class Reporter:
                 seconds = sum(record.stages.values())
                 reward = "-" if record.reward is None else f"{record.reward:.2f}"
                 terminalreporter.write_line(one_line(f"{explain(record)} (reward {reward}, {seconds:.1f} s)", 5000))
-        for line in (*summary_lines(self.summary), *(self._judgement.lines() if self._judgement else ())):
+        judged = self._judgement.lines() if self._judgement else ()
+        for line in (*summary_lines(self.summary), *self._course(), *judged):
             terminalreporter.write_line(one_line(line, 5000))
         root = run_of(self._config).root
         terminalreporter.write_line(f"records: {root}")

@@ -152,7 +152,7 @@ def test_resume_runs_only_what_is_missing_or_changed(project: pytest.Pytester, r
     for extra in ((), ("--swegym-jobs=2",)):
         result = project.runpytest(*options, "--swegym-resume", *extra)
         result.assert_outcomes(passed=1, failed=1)
-        result.stdout.fnmatch_lines(["*swegym tests*", "resolved 1/2 (50.0%)*"])
+        result.stdout.fnmatch_lines(["*swegym tests*", "resolved 1/2 (50.0%)*", "kept from an earlier run: 2"])
         assert solved.read_text().split() == ["calc-1", "calc-2"]
     rows("calc-1", "calc-2", problem_statement="told otherwise")
     project.runpytest(*options, "--swegym-resume").assert_outcomes(passed=1, failed=1)
@@ -214,6 +214,7 @@ def test_cut_run_keeps_what_was_finished(
     if sent is signal.SIGINT:
         assert process.returncode == pytest.ExitCode.INTERRUPTED
         assert "records: " in output
+        assert "attempts not made: 2 (--swegym-resume makes them)" in output
         assert json.loads((project.path / "out" / "summary.json").read_text())["attempts"] == 1
     else:
         result = project.runpytest(*options[:1], "--swegym-solver=gold", "--swegym-output=again", "-k", "calc-1")
