@@ -22,6 +22,7 @@ from pytest_swegym.plugin.solving import RUN
 
 if TYPE_CHECKING:
     from pytest_swegym.plugin.github import Place
+    from pytest_swegym.plugin.run import Run
     from pytest_swegym.results import Summary
     from pytest_swegym.results.gate import Gate
     from pytest_swegym.results.gate import Judgement
@@ -200,7 +201,7 @@ class Reporter:
                 reward = "-" if record.reward is None else f"{record.reward:.2f}"
                 terminalreporter.write_line(one_line(f"{explain(record)} (reward {reward}, {seconds:.1f} s)", 5000))
         judged = self._judgement.lines() if self._judgement else ()
-        for line in (*summary_lines(self.summary), *self._course(), *judged):
+        for line in (*summary_lines(self.summary), *_preforked(run), *self._course(), *judged):
             terminalreporter.write_line(one_line(line, 5000))
         root = run_of(self._config).root
         terminalreporter.write_line(f"records: {root}")
@@ -212,6 +213,12 @@ class Reporter:
         terminalreporter.ensure_newline()
         for line in annotate(self._judgement, self.records, self._places):
             terminalreporter.write_line(line)
+
+
+def _preforked(run: Run | None) -> Iterator[str]:
+    """Whether ``--swegym-prefork`` was of use; what other processes made ready is not known here."""
+    if run is not None and run.spares is not None:
+        yield f"grades that found their Python waiting (prefork): {run.spares.found}"
 
 
 def _point(link: Path, target: str) -> None:

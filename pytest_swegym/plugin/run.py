@@ -31,6 +31,7 @@ if TYPE_CHECKING:
     from pytest_swegym.plugin.remote import Remote
     from pytest_swegym.runs import Threads
     from pytest_swegym.sandbox.base import Backend
+    from pytest_swegym.sandbox.spares import Spares
 
 
 log = logging.getLogger("pytest_swegym.plugin")
@@ -110,6 +111,11 @@ class Run:
                     check_writer=self._named("check_writer"),
                 )
             return self._lab
+
+    @property
+    def spares(self) -> Spares | None:
+        """What this process made ready ahead of its grades, with ``--swegym-prefork``."""
+        return self._lab.spares if self._lab is not None else None
 
     def _named(self, setting: str) -> Any:
         """The user's function that a setting names. Raises :class:`LoadError`."""

@@ -53,8 +53,8 @@ class Summary:
     counts attempts whose patch had been graded before. ``interval`` is that of the rate at 95%, by :func:`interval_of`.
     ``tally`` counts each instance's attempts: a later run can be held against this one. ``judged`` attempts have the
     SWE-bench harness's verdict as well, by which ``harness_resolved`` of them are resolved; ``disagreements`` lists
-    where it is not ours. ``test_edits`` names the attempts whose patch edits tests. ``failures`` groups attempts by why they
-    did not resolve, ``spent`` is what all of them took.
+    where it is not ours. ``test_edits`` names the attempts whose patch edits tests. ``failures`` groups attempts by why
+    they did not resolve, ``spent`` is what all of them took.
     """
 
     attempts: int = 0

@@ -34,6 +34,8 @@ class Spares:
         self._asked: OrderedDict[str, None] = OrderedDict()
         self._making: dict[str, threading.Thread] = {}
         self._closed = False
+        #: How many were there when they were asked for.
+        self.found = 0
 
     def take(self, key: str, start: Callable[[], Sandbox], ready: Callable[[], Sandbox]) -> Sandbox:
         """A sandbox that was made by ``ready`` before, else one by ``start``. Raises as that.
@@ -53,7 +55,11 @@ class Spares:
         if spare is not None and isinstance(spare, Witness) and spare.trouble():
             spare.close()  # what it stands on is not what it was made on
             spare = None
-        return start() if spare is None else spare
+        if spare is None:
+            return start()
+        with self._lock:
+            self.found += 1
+        return spare
 
     def _make(self, key: str, ready: Callable[[], Sandbox]) -> None:
         sandbox: Sandbox | None = None

@@ -1,4 +1,4 @@
-"""--swegym-fast-fail and --swegym-shards, from the command line to the record."""
+"""--swegym-fast-fail, --swegym-shards and --swegym-prefork, from the command line to the record."""
 
 from __future__ import annotations
 
@@ -33,6 +33,15 @@ def test_a_record_says_where_its_grade_ended(project: pytest.Pytester, rows: Wri
     assert whole["early"] == ""
     assert whole["pass_to_pass"][other] == "passed"
     assert whole["content_key"] != record["content_key"]
+
+
+def test_the_summary_says_whether_prefork_was_of_use(project: pytest.Pytester, rows: Write) -> None:
+    rows("calc-1")
+    options = ("--swegym-tasks=rows.jsonl", "--swegym-solver=gold", "--swegym-attempts=3", "--swegym-no-cache")
+    result = project.runpytest(*options, "--swegym-prefork=on")
+    result.assert_outcomes(passed=3)
+    # The second grade has one made ready; whether that is in time for the third is chance.
+    result.stdout.re_match_lines([r"grades that found their Python waiting \(prefork\): [01]"])
 
 
 def test_a_reward_that_counts_all_tests_is_refused(project: pytest.Pytester, rows: Write) -> None:

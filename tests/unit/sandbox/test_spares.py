@@ -53,6 +53,7 @@ def test_what_is_asked_for_again_is_there_and_handed_out_once() -> None:
     assert not any(each.closed for each in bench.made)
     assert bench.spares.waiting() == 1
     assert bench.take("b").how == "now"
+    assert bench.spares.found == 3
 
 
 def test_only_a_few_wait_and_the_oldest_goes() -> None:
