@@ -156,12 +156,13 @@ def conditions_of(run: Run) -> Conditions:
 
     settings, root = run.settings, run.config.invocation_params.dir
     same = ("sandbox", "reward", "step_reward", "judge", "check_writer", "max_steps", "seed", "protect", "compat",
-            "fast_fail", "prefork", "shards", "no_cache", "offline", "registry", "disk_budget", "resume")  # fmt: skip
+            "fast_fail", "prefork", "no_cache", "offline", "registry", "disk_budget", "resume")  # fmt: skip
     return Conditions(
         **{name: getattr(settings, name) for name in same},
         agent=tuple(_below(word, root) for word in settings.agent),
         tools=tuple(_below(word, root) for word in settings.tools),
         mirror=str(settings.mirror) if settings.mirror else None,
+        shards=settings.shards or "auto",
         root=str(root),
     )
 

@@ -5,6 +5,7 @@ An order is made of plain values, and of a solver's name wherever it has one: a 
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -22,12 +23,15 @@ from pytest_swegym.grading import GRADER_VERSION
 from pytest_swegym.grading import compute_reward
 from pytest_swegym.lab import Lab
 from pytest_swegym.results.cache import GradeCache
+from pytest_swegym.runs.given import check_fields
+from pytest_swegym.runs.given import strict
 from pytest_swegym.runs.resume import attempt_key
 from pytest_swegym.sandbox import choose
 from pytest_swegym.sandbox.base import Backend
 from pytest_swegym.sandbox.scope import Scope
 from pytest_swegym.session.rewards import make_step_reward
 from pytest_swegym.settings import counts_all
+from pytest_swegym.settings import parse_shards
 from pytest_swegym.solvers import LoadedSolver
 from pytest_swegym.solvers import load_solver
 from pytest_swegym.solvers import own_solver
@@ -44,6 +48,7 @@ class Conditions:
     """What all attempts of a run are made under; the fields are the ``--swegym-*`` options of that name.
 
     ``root`` is the folder that relative names (of solvers, repositories, tools) start from.
+    Raises :class:`ConfigError` for what the option of a field's name would not take.
     """
 
     sandbox: str = "auto"
@@ -59,7 +64,7 @@ class Conditions:
     compat: str = "same-run"
     fast_fail: bool = False
     prefork: str = "off"
-    shards: int = 1
+    shards: int | str = 1
     no_cache: bool = False
     mirror: str | None = None
     offline: bool = False
@@ -68,18 +73,37 @@ class Conditions:
     resume: bool = False
     root: str = ""
 
+    def __post_init__(self) -> None:
+        for name in ("agent", "tools", "mirror", "root"):  # as they are kept: of what can be sent and compared
+            value = getattr(self, name)
+            if isinstance(value, list):
+                object.__setattr__(self, name, tuple(value))
+            elif isinstance(value, os.PathLike):
+                object.__setattr__(self, name, os.fspath(value))
+        check_fields(self)
+        said = "{}={!r}".format
+        if self.fast_fail and (problem := counts_all(self.reward, self.step_reward, said=said)):
+            raise ConfigError(f"fast_fail=True: {problem}")
+
     def to_dict(self) -> dict[str, Any]:
         return {each.name: getattr(self, each.name) for each in fields(self)}
 
     @classmethod
     def from_dict(cls, data: Mapping[str, Any]) -> Conditions:
-        lists = {name: tuple(data[name]) for name in ("agent", "tools") if name in data}
-        return cls(**{**data, **lists})
+        return cls(**data)
 
     @property
     def folder(self) -> Path:
         """The root as a path."""
         return Path(self.root) if self.root else Path.cwd()
+
+    @property
+    def processes(self) -> int:
+        """The shards as a number, 0 for ``auto``."""
+        return parse_shards(str(self.shards))
+
+
+Conditions.__init__ = strict(Conditions.__init__)  # type: ignore[method-assign]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -147,8 +171,6 @@ def make_lab(
 
     Raises :class:`SandboxError` or :class:`ConfigError`.
     """
-    if conditions.fast_fail and (problem := counts_all(conditions.reward, conditions.step_reward)):
-        raise ConfigError(f"fast_fail: {problem}")
     made = backend or choose(conditions.sandbox, offline=conditions.offline, registry=conditions.registry)[0]
     made.sweep()
 
@@ -166,7 +188,7 @@ def make_lab(
         protect=conditions.protect,
         compat=conditions.compat,
         fast_fail=conditions.fast_fail,
-        shards=conditions.shards,
+        shards=conditions.processes,
         prefork=conditions.prefork == "on",
         grades=None if conditions.no_cache else GradeCache.default(),
         tools=toolset_of(conditions, solver),
@@ -191,7 +213,7 @@ def content_of(job: Job, conditions: Conditions, solver: LoadedSolver, tools: To
         max_steps=conditions.max_steps,
         step_reward=conditions.step_reward,
         fast_fail=conditions.fast_fail,
-        shards=conditions.shards,
+        shards=conditions.processes,
     )
 
 

@@ -17,6 +17,10 @@ from pytest_swegym.errors import ConfigError
 from pytest_swegym.errors import InfraError
 from pytest_swegym.results import Summary
 from pytest_swegym.runs.executor import Executor
+from pytest_swegym.runs.given import check_kind
+from pytest_swegym.runs.given import check_number
+from pytest_swegym.runs.given import check_whole
+from pytest_swegym.runs.given import strict
 from pytest_swegym.runs.inbox import Inbox
 from pytest_swegym.runs.job import Conditions
 from pytest_swegym.runs.job import Done
@@ -100,6 +104,7 @@ class Rollouts:
         self._close = weakref.finalize(self, ledger.end, executor)
         self._loaded: dict[Any, Any] = {}
 
+    @strict
     def submit(
         self,
         task: Task,
@@ -112,6 +117,9 @@ class Rollouts:
 
         Raises :class:`ConfigError` if an attempt of that key waits or runs, or if the run is closed.
         """
+        check_kind("task", task, Task, "a Task, as runs.tasks_of gives them")
+        check_whole("number", number, 0)
+        check_number("priority", priority)
         job = Job(task=task, solver=solver or self._solver, number=number, priority=priority)
         ledger = self._ledger
         if not self._close.alive:

@@ -7,6 +7,8 @@ import math
 from collections.abc import Callable
 from pathlib import Path
 
+from pytest_swegym._support.text import did_you_mean
+
 
 def _number(text: str, *, kind: Callable[[str], float], low: float, what: str) -> float:
     try:
@@ -106,6 +108,7 @@ def one_of(choices: tuple[str, ...], *, or_name: bool) -> Callable[[str], str]:
         if word in choices or (or_name and ":" in word):
             return word
         more = " or module:attr" if or_name else ""
-        raise argparse.ArgumentTypeError(f"{word!r} is not known; choose from: {', '.join(choices)}{more}")
+        meant = did_you_mean(word, choices)
+        raise argparse.ArgumentTypeError(f"{word!r} is not known; choose from: {', '.join(choices)}{more}{meant}")
 
     return parse

@@ -96,13 +96,17 @@ def resolve(
     return Settings(**values, sources=sources)
 
 
-def counts_all(reward: str, step_reward: str) -> str:
-    """Why rewards need every listed test to run, and what to choose instead; empty if they do not."""
-    for option, name, instead in (("reward", reward, "resolved"), ("step-reward", step_reward, "none")):
+def counts_all(reward: str, step_reward: str, *, said: Callable[[str, str], str] | None = None) -> str:
+    """Why rewards need every listed test to run, and what to choose instead; empty if they do not.
+
+    ``said`` is how a choice is written, of its name and its value; as an option, unless told otherwise.
+    """
+    said = said or (lambda name, value: f"--swegym-{name.replace('_', '-')}={value}")
+    for option, name, instead in (("reward", reward, "resolved"), ("step_reward", step_reward, "none")):
         if name in ("fraction", "weighted", "delta", "tests"):
             return (
-                f"the grade ends at the first test that is lost, and --swegym-{option}={name} counts all; choose"
-                f" --swegym-{option}={instead}"
+                f"the grade ends at the first test that is lost, and {said(option, name)} counts all; choose"
+                f" {said(option, instead)}"
             )
     return ""
 

@@ -12,12 +12,14 @@ import sys
 import threading
 from collections.abc import Callable
 from contextlib import suppress
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from pytest_swegym import runs
+from pytest_swegym.errors import InfraError
 from pytest_swegym.errors import SandboxClosed
 from pytest_swegym.lab import Lab
 from pytest_swegym.runs import Conditions
@@ -32,6 +34,8 @@ PAGE = (Path(__file__).parents[2] / "docs" / "library.md").read_text()
 SNIPPETS = re.findall(r"```python\n(.*?)```", PAGE, re.DOTALL)
 PRINTED = [
     "1 resolved 1.0\n" * 4,
+    "",
+    "60 60\n",
     "True True\nTrue None\n",
     "[1.0, 1.0]\n",
     "[('1', False), ('2', False)]\n[('1', True), ('2', True)]\n",
@@ -149,6 +153,27 @@ def test_task_that_is_cancelled_leaves_nothing(task: Task, conditions: Condition
 
     asyncio.run(cancelled())
     assert gone(mark)
+
+
+def test_what_the_policy_server_failed_has_no_reward_and_is_made_again(
+    task: Task, conditions: Conditions, tmp_path: Path
+) -> None:
+    calls: list[str] = []
+
+    def solve(task: Any, workspace: Workspace) -> None:
+        calls.append(task.instance_id)
+        if len(calls) == 1:
+            raise InfraError("the policy server is gone")
+        raise RuntimeError("its own mistake")
+
+    seen = []
+    for again in (False, True, True):
+        given = replace(conditions, resume=again)
+        with runs.run(task, solve, output=tmp_path, conditions=given) as rollouts:
+            (done,) = rollouts
+        seen.append((done.record.verdict.value, done.record.reward, done.kept))
+    assert seen == [("infra_error", None, False), ("solver_error", 0.0, False), ("solver_error", 0.0, True)]
+    assert len(calls) == 2
 
 
 @pytest.mark.parametrize("number", range(len(SNIPPETS)))

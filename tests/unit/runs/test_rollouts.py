@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import asyncio
 import gc
+import re
 import threading
 from collections.abc import Callable
 from collections.abc import Iterator
+from dataclasses import fields
 from pathlib import Path
 from typing import Any
 
@@ -279,7 +281,7 @@ def test_what_is_of_other_content_is_made_again(tmp_path: Path, hand: ByHand, be
 
 def test_run_that_cannot_begin_leaves_no_run_in_its_folder(tmp_path: Path) -> None:
     for _ in range(2):
-        with pytest.raises(ConfigError, match="jobs=0: expected 1 or more"):
+        with pytest.raises(ConfigError, match="jobs=0: expected a whole number of at least 1"):
             runs.run([task("a")], "gold", jobs=0, output=tmp_path)
 
 
@@ -328,10 +330,91 @@ def test_wrong_solver_is_told_at_once(hand: ByHand, solver: Any, said: str) -> N
 
 
 def test_no_jobs_at_all_is_told() -> None:
-    with pytest.raises(ConfigError, match="jobs=0: expected 1 or more"):
+    with pytest.raises(ConfigError, match="jobs=0: expected a whole number of at least 1"):
         runs.run([task("a")], "gold", jobs=0)
 
 
 def test_executor_that_nobody_knows_is_told() -> None:
-    with pytest.raises(ConfigError, match="executor 'clowd'"):
+    with pytest.raises(ConfigError, match="executor='clowd': 'clowd' is not known; choose from: local, ray or module"):
         runs.run([task("a")], "gold", executor="clowd")
+
+
+@pytest.mark.parametrize(
+    ("given", "said"),
+    [
+        ({"shards": "two"}, "shards='two': expected a whole number of at least 1, or auto"),
+        ({"shards": 0}, "shards=0: expected a whole number of at least 1, or auto"),
+        ({"shards": True}, "shards=True: expected a whole number"),
+        ({"prefork": "yes"}, "prefork='yes': .*choose from: off, on"),
+        ({"step_reward": "x"}, "step_reward='x': .*choose from: none, tests, .* or module:attr"),
+        ({"reward": "frac"}, "reward='frac': .*choose from: resolved, .* did you mean 'fraction'"),
+        ({"reward": len}, "reward=<built-in function len>: expected a name"),
+        ({"fast_fail": "no"}, "fast_fail='no': expected True or False"),
+        (
+            {"fast_fail": True, "reward": "delta"},
+            "fast_fail=True: .*reward='delta' counts all; choose reward='resolved'",
+        ),
+        ({"seed": "7"}, "seed='7': expected a number"),
+        ({"seed": -1}, "seed=-1: expected a whole number of at least 0"),
+        ({"max_steps": 1.5}, "max_steps=1.5: expected a whole number of at least 1"),
+        ({"disk_budget": -1}, "disk_budget=-1: expected GiB"),
+        ({"tools": "search"}, "tools='search': expected a list of texts, even of one"),
+        ({"agent": [3]}, r"agent=\(3,\): expected a list of texts"),
+        ({"judge": ""}, "judge='': expected a name"),
+    ],
+)
+def test_condition_that_no_option_would_take_is_told(given: dict[str, Any], said: str) -> None:
+    with pytest.raises(ConfigError, match=said):
+        Conditions(**given)
+
+
+def test_conditions_are_as_the_options_take_them(tmp_path: Path) -> None:
+    given = Conditions(shards="auto", tools=["search"], root=tmp_path, disk_budget=5, reward="mine:reward")  # type: ignore[arg-type]
+    assert (given.processes, given.tools, given.folder, Conditions(shards=2).processes) == (0, ("search",), tmp_path, 2)
+    assert Conditions.from_dict(given.to_dict()) == given
+
+
+@pytest.mark.parametrize(
+    ("given", "said"),
+    [
+        ({"attempts": 0}, "attempts=0: expected a whole number of at least 1"),
+        ({"jobs": "32"}, "jobs='32': expected a whole number of at least 0"),
+        ({"rows": {"limit": 1}}, r"rows={'limit': 1}: expected what runs.row_options\(...\) makes"),
+        ({"conditions": {"seed": 1}}, r"conditions={'seed': 1}: expected runs.Conditions\(...\)"),
+        ({"conditions": {}}, r"conditions={}: expected runs.Conditions\(...\)"),
+        ({"tasks": [3]}, "tasks=3: expected a name, a path or a Task"),
+        ({"executor": 3}, "executor=3: expected local or ray, or a callable"),
+    ],
+)
+def test_argument_of_a_wrong_kind_is_told(hand: ByHand, given: dict[str, Any], said: str) -> None:
+    with pytest.raises(ConfigError, match=said):
+        runs.run(**{"tasks": [task("a")], "solver": "gold", "executor": hand, **given})
+
+
+def test_submit_tells_what_it_wants(begin: Callable[..., Rollouts]) -> None:
+    rollouts: Any = begin("a")
+    with pytest.raises(ConfigError, match=r"task='curriculum__1': expected a Task, as runs\.tasks_of gives them"):
+        rollouts.submit("curriculum__1")
+    with pytest.raises(ConfigError, match="priority='high': expected a number"):
+        rollouts.submit(task("b"), priority="high")
+    with pytest.raises(ConfigError, match="number=-1: expected a whole number of at least 0"):
+        rollouts.submit(task("b"), number=-1)
+
+
+@pytest.mark.parametrize(
+    ("call", "given", "said"),
+    [
+        (Conditions, {"shard": 2}, "Conditions takes no 'shard'; did you mean 'shards'?; it takes: sandbox, reward"),
+        (runs.run, {"attempt": 2}, "run takes no 'attempt'; did you mean 'attempts'"),
+        (Rollouts.submit, {"prio": 2}, "Rollouts.submit takes no 'prio'; did you mean 'priority'"),
+    ],
+)
+def test_unknown_argument_is_told_with_the_nearest(call: Callable[..., Any], given: dict[str, Any], said: str) -> None:
+    with pytest.raises(TypeError, match=re.escape(said)):
+        call(**given)
+
+
+def test_page_names_every_condition() -> None:
+    page = (Path(__file__).parents[3] / "docs" / "library.md").read_text(encoding="utf-8")
+    table = page.partition("## Conditions")[2].partition("\n## ")[0]
+    assert re.findall(r"^\| `(\w+)` ", table, flags=re.MULTILINE) == [each.name for each in fields(Conditions)]
