@@ -62,4 +62,7 @@ def _read(config: pytest.Config) -> Settings:
     ]
     if choosing and not settings.tasks:
         raise pytest.UsageError(f"--swegym-{choosing[0]} chooses from the rows of --swegym-tasks: give it as well")
+    idle = [name for name in ("ray-address", "share") if settings.source(name.replace("-", "_")) == "option"]
+    if idle and settings.executor != "ray":
+        raise pytest.UsageError(f"--swegym-{idle[0]} is for the cluster of --swegym-executor=ray: give it as well")
     return settings

@@ -75,6 +75,7 @@ class RayExecutor:
             threading.Thread(target=self._tell, name="swegym-ended", daemon=True).start()
         self._thread = threading.Thread(target=self._drive, name="swegym-ray", daemon=True)
         self._thread.start()
+        self._cluster.watch(self._fail)
 
     # -- the contract ----------------------------------------------------------------------------
 
@@ -113,8 +114,8 @@ class RayExecutor:
             self._waiting.clear()
         self._news.set()
         if first:
-            self._thread.join(10.0)
-            self._cluster.end([worker.actor for worker in self._workers])
+            self._thread.join(10.0 if self._failure is None else 1.0)  # it may wait for a cluster that is gone
+            self._cluster.end()
             until = time.monotonic() + _ENDING
             while self._ending and time.monotonic() < until:  # attempts that have ended are still to be kept
                 time.sleep(0.02)
@@ -128,18 +129,20 @@ class RayExecutor:
     # -- the thread that drives ------------------------------------------------------------------
 
     def _drive(self) -> None:
-        while not self._closed:
+        while not self._closed and self._failure is None:
             try:
                 self._round()
             except BaseException as error:  # whatever it is: others wait for this thread
-                if not self._closed:
+                if not self._closed and self._failure is None:
                     log.exception("the cluster failed")
-                    self._fail(InfraError(f"the cluster failed: {type(error).__name__}: {error}"[:1000]))
+                    self._fail(self._cluster.failed(f"{type(error).__name__}: {error}"))
                 return
 
     def _round(self) -> None:
         """Start workers, give them jobs, and hear what they say."""
         self._look_at_nodes()
+        if self._failure is not None:  # meanwhile; whoever asks Ray for anything once it was left starts a new cluster
+            return
         self._hire()
         self._place()
         calls = {call: worker for worker in self._workers for call in worker.flights}

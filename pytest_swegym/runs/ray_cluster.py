@@ -5,6 +5,8 @@ from __future__ import annotations
 import logging
 import os
 import sys
+import threading
+from collections.abc import Callable
 from collections.abc import Sequence
 from contextlib import suppress
 from pathlib import Path
@@ -16,6 +18,8 @@ from pytest_swegym.errors import InfraError
 from pytest_swegym.errors import SwegymError
 from pytest_swegym.runs.ray_catalogue import Catalogue
 from pytest_swegym.runs.ray_catalogue import Shipped
+from pytest_swegym.runs.ray_head import Watch
+from pytest_swegym.runs.ray_head import silence
 from pytest_swegym.runs.ray_worker import Hand
 from pytest_swegym.runs.ray_worker import Post
 
@@ -33,7 +37,8 @@ _OPEN = (
 
 
 class Cluster:
-    """The cluster at ``address``: ``None`` is the one of this machine, or one that is started here and ends with it.
+    """The cluster at ``address``: ``None`` is ``$RAY_ADDRESS``, the one of this machine, or one that is started here
+    and ends with it; ``"local"`` is always such a one.
 
     ``root`` is sent to the nodes, but for what ``.gitignore`` names and ``left_out``; workers are started in it. A
     program that has joined a cluster before keeps it, and its own runtime environment.
@@ -43,15 +48,20 @@ class Cluster:
 
     def __init__(self, address: str | None, *, root: Path | None = None, left_out: Sequence[Path] = ()) -> None:
         self._ray = _ray()
-        self.joined = not self._ray.is_initialized()
+        self.joined, how = not self._ray.is_initialized(), "joined by this program"
         if self.joined:
-            _join(self._ray, address, _runtime_env(root, left_out) if root is not None else {})
+            how = _join(self._ray, address, _runtime_env(root, left_out) if root is not None else {})
+        self._address: str = self._ray.get_runtime_context().gcs_address
+        log.info("the cluster of Ray at %s: %s", self._address, how)
         if os.environ.get("RAY_AUTH_MODE", "disabled") == "disabled":
             log.warning(_OPEN)
         self.ships_root = self.joined and root is not None
         self.catalogue = self._beside(Catalogue)
         #: Solvers that were looked at, by their ids; held, so that no other gets the id.
         self._sendable: dict[int, Any] = {}
+        self._hands: list[Any] = []
+        self._watch: Watch | None = None
+        self._lock, self._ended = threading.Lock(), False
 
     def _beside(self, kind: type) -> Any:
         """An actor on the driver's own node: it lives as long as that does, and is asked again should it die before."""
@@ -72,7 +82,9 @@ class Cluster:
     def hand(self, post: Post, threads: int) -> Any:
         """A new hand, somewhere in the cluster; it lives when its ``ready`` has answered."""
         made = self._ray.remote(num_cpus=1, max_restarts=0, scheduling_strategy="SPREAD")(Hand)
-        return made.options(name=post.who, max_concurrency=threads + _MORE).remote(post, self.catalogue)
+        hand = made.options(name=post.who, max_concurrency=threads + _MORE).remote(post, self.catalogue)
+        self._hands.append(hand)
+        return hand
 
     def lost(self, node: str) -> None:
         """A node is gone, with all that it had."""
@@ -80,6 +92,7 @@ class Cluster:
 
     def bury(self, hand: Any, who: str) -> None:
         """A hand is dead, or as good as: nobody waits for what it was making."""
+        self._hands.remove(hand)
         self.kill(hand)
         self.catalogue.gone.remote(who)
 
@@ -104,6 +117,46 @@ class Cluster:
                 " give it by name, or keep locks, files and clients out of its module's globals"
             ) from error
         self._sendable[id(solver)] = solver
+
+    # -- its end ---------------------------------------------------------------------------------
+
+    def watch(self, tell: Callable[[Exception], None]) -> None:
+        """Should the head be gone, ``tell`` so, and leave: else Ray's library ends this process, results or not."""
+
+        def gone() -> None:
+            tell(self.failed("its head answers no more"))
+            self.end()
+
+        self._watch = Watch(self._address, gone)
+
+    def failed(self, why: str) -> InfraError:
+        """What becomes of attempts when the whole cluster is lost."""
+        return InfraError(
+            f"the cluster of Ray at {self._address} failed: {why[:1000]}; what has ended is kept: once it is there"
+            " again, --swegym-resume makes the rest"
+        )
+
+    def end(self, *, patience: float = 10.0) -> None:
+        """End all hands with their sandboxes, then the run's other actors. Never raises; twice is fine."""
+        if self._watch is not None:
+            self._watch.end()
+        ray, hands = self._ray, [*self._hands]
+        with self._lock:  # whoever comes second finds it ended
+            if self._ended:
+                return
+            self._ended = True
+            with suppress(Exception):
+                ray.wait([hand.close.remote() for hand in hands], num_returns=len(hands), timeout=patience)
+            for actor in (*hands, self.catalogue):
+                self.kill(actor)
+            if self.joined:
+                with suppress(Exception):
+                    ray.shutdown()
+
+    def kill(self, actor: Any) -> None:
+        """End an actor at once; its sandboxes die with it."""
+        with suppress(Exception):
+            self._ray.kill(actor, no_restart=True)
 
     # -- what Ray says ---------------------------------------------------------------------------
 
@@ -147,24 +200,11 @@ class Cluster:
         found: tuple[Shipped, dict[tuple[str, str], int]] = self._ray.get(self.catalogue.report.remote())
         return found
 
-    def end(self, hands: Sequence[Any], *, patience: float = 10.0) -> None:
-        """End hands with their sandboxes, then the run's other actors. Never raises."""
-        ray = self._ray
-        with suppress(Exception):
-            ray.wait([hand.close.remote() for hand in hands], num_returns=len(hands), timeout=patience)
-        for actor in (*hands, self.catalogue):
-            self.kill(actor)
-        if self.joined:
-            with suppress(Exception):
-                ray.shutdown()
-
-    def kill(self, actor: Any) -> None:
-        """End an actor at once; its sandboxes die with it."""
-        with suppress(Exception):
-            self._ray.kill(actor, no_restart=True)
-
 
 def _ray() -> Any:
+    # A call that waits for a head that is gone would end this process after a minute, even once Ray was left. Read as
+    # Ray is imported.
+    os.environ.setdefault("RAY_gcs_rpc_server_reconnect_timeout_s", "1000000")
     try:
         import ray
     except ImportError:
@@ -181,28 +221,40 @@ def _is_users(module: ModuleType) -> bool:
     return not installed & set(Path(file).parts) and not file.startswith(os.path.dirname(os.__file__))
 
 
-def _join(ray: Any, address: str | None, runtime_env: dict[str, Any]) -> None:
-    if address is not None and address.startswith("ray://"):
+def _join(ray: Any, address: str | None, runtime_env: dict[str, Any]) -> str:
+    """How it came to the cluster, in words."""
+    wanted = address or os.environ.get("RAY_ADDRESS")
+    given = wanted or "auto"
+    if given.startswith("ray://"):
         raise ConfigError(
-            f"{address}: a run cannot go through Ray's client; start it on a machine of the cluster"
+            f"{given}: a run cannot go through Ray's client; start it on a machine of the cluster"
             " (ray start --address=HOST:6379 --num-cpus=0), and give HOST:6379"
         )
     options = {"log_to_driver": False, "logging_level": logging.ERROR, "runtime_env": runtime_env or None}
     os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")
     try:
-        if address is not None or os.environ.get("RAY_ADDRESS"):
-            ray.init(address=address, **options)
-            return
-        try:
-            ray.init(address="auto", **options)
-        except ConnectionError:
-            ray.init(include_dashboard=False, **options)
+        if why := silence(given):
+            raise ConnectionError(why)
+        return _enter(ray, given, may_start=not wanted, options=options)
     except (ConnectionError, RuntimeError, ValueError) as error:
-        what = f"no cluster of Ray at {address}" if address else "no cluster of Ray could be started"
+        what = "no cluster of Ray could be started" if given in ("auto", "local") else f"no cluster of Ray at {given}"
         raise ConfigError(
             f"{what}: {str(error).strip()[:500]}; see ray status, give --swegym-ray-address, or set RAY_AUTH_MODE=token"
             " if the cluster wants one"
         ) from error
+
+
+def _enter(ray: Any, given: str, *, may_start: bool, options: dict[str, Any]) -> str:
+    if given != "local":
+        try:
+            ray.init(address=given, **options)
+        except ConnectionError:
+            if given != "auto" or not may_start:
+                raise
+        else:
+            return "found on this machine and joined" if given == "auto" else "joined"
+    ray.init(address="local", include_dashboard=False, **options)
+    return "started for this run"
 
 
 def _runtime_env(root: Path, left_out: Sequence[Path]) -> dict[str, Any]:

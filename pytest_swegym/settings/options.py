@@ -108,7 +108,8 @@ OPTIONS: tuple[Option, ...] = (
     Option(name="executor", parse=one_of(EXECUTORS, or_name=False), metavar="NAME", default="local",
            help=f"where attempts run: {', '.join(EXECUTORS)}. Default: local, in threads of this process"),
     Option(name="ray-address", parse=parse_word, metavar="ADDRESS",
-           help="the Ray cluster of --swegym-executor=ray. Default: the one of this machine, else one that is started"),
+           help="the Ray cluster of --swegym-executor=ray: HOST:PORT, or local: one that is started for this run."
+                " Default: the one of this machine, else local"),
     Option(name="share", parse=parse_path, metavar="DIR",
            help="folder that all machines see, through which prepared environments reach them. Default: Ray itself"),
     Option(name="fast-fail", parse=parse_flag, default=False, ini="bool",

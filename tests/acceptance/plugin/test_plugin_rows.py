@@ -200,6 +200,7 @@ def test_a_folder_and_a_function_over_it(project: pytest.Pytester, row: Any, wri
             "*--swegym-environments: *no.toml: cannot be*",
         ),
         (("--swegym-filter=x",), "*--swegym-filter chooses from the rows of --swegym-tasks: give it as well"),
+        (("--swegym-share=.",), "*--swegym-share is for the cluster of --swegym-executor=ray: give it as well"),
         (("--swegym-tasks=rows.jsonl", "--swegym-limit=0"), "*--swegym-limit: expected a whole number of at least 1*"),
         (("--swegym-tasks=rows.parquet",), "*--swegym-tasks=rows.parquet: no such file: *"),
     ],
