@@ -175,6 +175,12 @@ def test_where_no_worker_lives_at_all_every_attempt_says_why(error: Exception, m
     assert [isinstance(what, InfraError) and "no bubblewrap here" in str(what) for what in found.values()] == [True] * 2
 
 
+def test_cluster_whose_head_is_gone_ends_what_waits_or_runs(monkeypatch: pytest.MonkeyPatch) -> None:
+    gone = InfraError("its head answers no more")
+    monkeypatch.setattr(Workers, "watch", lambda self, tell: threading.Timer(0.1, tell, [gone]).start())
+    assert [*ended(good(), monkeypatch, tried=99).values()] == [gone, gone]
+
+
 def test_what_is_cancelled_before_it_begins_does_not_begin(monkeypatch: pytest.MonkeyPatch) -> None:
     for name in ("stdout", "stderr"):
         monkeypatch.setattr(sys, name, getattr(sys, name))  # a worker puts its own in place
