@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import functools
 import os
 import subprocess
@@ -146,7 +147,7 @@ class BubblewrapBackend:
         if running is not None and (running.agent.ended or running.ground.trouble()):
             running.end()
             running = None
-        running = running or self._begin(seen, snapshot, limits)
+        running = running or self._first(seen, snapshot, limits)
         sandbox = EmbeddedSandbox(
             snapshot, running, freeze=self._freeze, forget=self._forget, leave=self._leftovers.add
         )
@@ -154,6 +155,16 @@ class BubblewrapBackend:
             self._sandboxes[sandbox] = running.release, kind
         self._ahead.started(kind, lambda: self._begin(seen, snapshot, limits))
         return sandbox
+
+    def _first(self, seen: jail.Jail, snapshot: Snapshot, limits: SandboxLimits) -> Running:
+        """As :meth:`_begin`; what was closed a moment ago has some descriptors until its files are gone."""
+        try:
+            return self._begin(seen, snapshot, limits)
+        except SandboxError as error:
+            if getattr(error.__cause__, "errno", None) != errno.EMFILE:
+                raise
+        self._leftovers.wait()
+        return self._begin(seen, snapshot, limits)
 
     def _begin(self, seen: jail.Jail, snapshot: Snapshot, limits: SandboxLimits) -> Running:
         """A jail that runs, with nothing in it but its agent."""

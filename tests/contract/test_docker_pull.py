@@ -13,6 +13,7 @@ import sys
 import tarfile
 import threading
 import time
+from collections import Counter
 from collections.abc import Callable
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -225,7 +226,10 @@ def test_many_who_ask_pull_an_image_once_and_different_ones_at_the_same_time(
     said, _ = other.communicate()
     assert len({each.ref["image"] for each in found} | {said.strip()}) == 2
     assert not front.together.broken
-    assert sorted(path for path in front.asked if TEAM[:-2] in path and "/meets" not in path) == once
+    # Fewer, if the daemon still had what it was told to forget; nothing twice.
+    asked = Counter(path for path in front.asked if TEAM[:-2] in path and "/meets" not in path)
+    assert asked
+    assert asked <= Counter(once)
 
 
 def test_an_official_image_is_in_the_mirrors_library(front: Front, make: Callable[..., DockerBackend]) -> None:
