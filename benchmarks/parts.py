@@ -35,7 +35,7 @@ PARTS = (
     Part("density", "Many sandboxes at once", "density.py"),
     Part("many", "Five thousand sandboxes at once", "density.py", ("--alive", "5000")),
     Part("docker_pool", "A pool of containers", "docker_pool.py"),
-    Part("prefork", "Tests in an interpreter that is there already", "prefork.py"),
+    Part("prefork", "Tests in an interpreter that is there already", "prefork.py", ("--docker",)),
     Part("needed", "Only what is needed", "needed.py"),
     Part("episodes", "Episodes, and the environment", "gym.py", ("--runs", "5")),
     Part("scaling", "How cost grows", "scaling.py"),
