@@ -181,8 +181,9 @@ class DockerSandbox:
 
     def trouble(self) -> str:
         """What of the machine gave way under it; see :class:`~pytest_swegym.sandbox.scope.Witness`."""
-        if self._ground is not None and not self._trouble and not (self._closed or self.container.ended):
-            self._trouble = self._ground.trouble()
+        if self._ground is not None and not self._trouble and not self._closed:
+            # Ended from here: of that the daemon tells as of an end from outside, but not that it was restarted before.
+            self._trouble = self._ground.restarted() if self.container.ended else self._ground.trouble()
         return self._trouble
 
     def close(self) -> None:
@@ -191,9 +192,10 @@ class DockerSandbox:
             if self._closed:
                 return
             self._closed = True
-        if self._ground is not None and not self._trouble and not self.container.ended:
+        if self._ground is not None and not self._trouble:
             # Nothing ended it whose first process is there: that is known without the daemon.
-            self._trouble = self._ground.restarted() if self.container.alive else self._ground.trouble()
+            known = self.container.alive or self.container.ended
+            self._trouble = self._ground.restarted() if known else self._ground.trouble()
         self.container.end()
         for shell in self._shells:
             shell.close()

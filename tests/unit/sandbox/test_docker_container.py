@@ -121,21 +121,21 @@ def test_where_the_first_process_was_stopped_those_that_wait_are_not_asked(make:
 class Told:
     """What a daemon tells of a container that it was asked to end."""
 
-    def __init__(self, asked: Callable[[], bool]) -> None:
-        self._asked = asked
+    def __init__(self, asked: Callable[[], bool], restarted: str) -> None:
+        self._asked, self._restarted = asked, restarted
 
     def trouble(self) -> str:
         return "the container was ended from outside" if self._asked() else ""
 
     def restarted(self) -> str:
-        return ""
+        return self._restarted
 
 
-def sandbox_in(container: Container, asked: Callable[[], bool]) -> DockerSandbox:
+def sandbox_in(container: Container, asked: Callable[[], bool], *, restarted: str = "") -> DockerSandbox:
     def freeze(_: object) -> Snapshot:
         raise AssertionError
 
-    ground: Any = Told(asked)
+    ground: Any = Told(asked, restarted)
     return DockerSandbox(Snapshot(key="x", backend="docker", ref={"image": "x"}), container, freeze, ground=ground)
 
 
@@ -148,6 +148,17 @@ def test_what_is_ended_from_here_was_not_ended_from_outside(make: Make, monkeypa
         assert container.ended
         assert sandbox.trouble() == ""
     assert sandbox.trouble() == ""
+
+
+def test_a_restart_of_the_daemon_is_told_though_we_ended_the_container_then(make: Make) -> None:
+    """A daemon that is away cannot freeze it, for one: then it is ended from here."""
+    for look in (lambda sandbox: sandbox.trouble(), lambda sandbox: sandbox.close()):
+        container = make((1, "gone"))
+        sandbox = sandbox_in(container, lambda: True, restarted="the Docker daemon was ended or restarted")
+        container.end()
+        look(sandbox)
+        sandbox.close()
+        assert sandbox.trouble() == "the Docker daemon was ended or restarted"
 
 
 def test_an_end_from_outside_is_remembered_when_the_sandbox_is_closed(make: Make) -> None:
